@@ -1,0 +1,44 @@
+"""The one JSON codec of the project: decimals keep every digit, whatever path they take.
+
+Money and exchange rates of both systems carry trailing zeros that are part of the value as shown (``1.0000000000``),
+and binary floating point would change amounts. Numbers with a fraction or an exponent are therefore
+:class:`~decimal.Decimal` from the wire to the wire.
+"""
+
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+_decoder = msgspec.json.Decoder(float_hook=Decimal)
+_encoder = msgspec.json.Encoder(decimal_format="number")
+_sorted_encoder = msgspec.json.Encoder(decimal_format="number", order="sorted")
+
+
+class NotJson(ValueError):
+    """The bytes are not one JSON document; the message says where reading stopped."""
+
+
+def decode(body: bytes | str) -> Any:
+    """The document in ``body``: fractions as :class:`~decimal.Decimal`, a leading byte order mark ignored.
+
+    Raises:
+        NotJson: if ``body`` is anything but exactly one JSON document in UTF-8.
+    """
+    raw = body.encode() if isinstance(body, str) else body
+    try:
+        return _decoder.decode(raw.removeprefix(_BYTE_ORDER_MARK))
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise NotJson(str(error)) from error
+
+
+def encode(document: Any) -> bytes:
+    """``document`` as compact JSON in UTF-8; decimals as plain numbers with their digits kept."""
+    return _encoder.encode(document)
+
+
+def encode_sorted(document: Any) -> bytes:
+    """Like :func:`encode`, with members in order of their names: equal documents give equal bytes."""
+    return _sorted_encoder.encode(document)

@@ -1,0 +1,1 @@
+"""The two systems of record behind one interface, and their sandbox."""
