@@ -1,0 +1,151 @@
+"""One form for values of both systems, so that equal means equal.
+
+The two systems store the same thing differently: blank text is ``""`` in Business Central and ``null`` in Dataverse,
+codes are upper-cased, option names come OData-encoded (``_x0020_``), numbers have no null in Business Central, and the
+shorter column cuts the text. A canonical value is compared, hashed and kept as base snapshot; it is turned back into a
+system's own form only to be written.
+"""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+
+from schemas.errors import Skip
+from schemas.mapping import Column, ColumnType
+from schemas.row import Value
+from schemas.system import System
+
+_ENCODED_CHARACTER = re.compile(r"_x([0-9A-Fa-f]{4})_")
+_EMPTY_DATE = "0001-01-01"
+
+
+def decode_option(name: str) -> str:
+    """An option's name without its OData encoding: ``Not_x0020_Started`` → ``Not Started``; a blank gives ``""``."""
+    return _ENCODED_CHARACTER.sub(lambda match: chr(int(match[1], 16)), name).strip()
+
+
+def canonical_reader(column: Column, system: System) -> Callable[[Value], Value]:
+    """The function that turns ``column``'s value as ``system`` sends it into canonical form.
+
+    The function raises :class:`~schemas.errors.Skip` where the value does not fit the column's type.
+    """
+    read = _READERS[column.type]
+    if column.type is ColumnType.CHOICE and column.values is not None and system is System.DATAVERSE:
+        options = {_text(dataverse): business_central for business_central, dataverse in column.values.items()}
+        return lambda value: None if value is None else options.get(_text(value), f"?{value}")
+    if column.length is not None:
+        limit = min(column.length.business_central, column.length.dataverse)
+        return lambda value: _cut(read(value), limit)
+    return read
+
+
+def canonical_writer(column: Column, system: System) -> Callable[[Value], Value]:
+    """The function that turns a canonical value into what ``system`` takes."""
+    if column.type is ColumnType.CHOICE and column.values is not None and system is System.DATAVERSE:
+        options = {decode_option(name): option for name, option in column.values.items()}
+        blank = options.get("")
+
+        def to_option(value: Value) -> Value:
+            if value is None:
+                return blank
+            if value not in options:
+                raise Skip(f"column {column.name}: option {value!r} has no counterpart in the mapping's values")
+            return options[str(value)]
+
+        return to_option
+    if system is System.BUSINESS_CENTRAL:
+        blank_value = _BUSINESS_CENTRAL_BLANKS.get(column.type, "")
+        return lambda value: blank_value if value is None else value
+    return lambda value: value
+
+
+def same_text(value: Value) -> Value:
+    """For matching: how a value compares when case does not count."""
+    return value.casefold() if isinstance(value, str) else value
+
+
+def _text(value: Value) -> str:
+    return str(value)
+
+
+def _cut(value: Value, limit: int) -> Value:
+    return value[:limit].rstrip() or None if isinstance(value, str) else value
+
+
+def _read_text(value: Value) -> Value:
+    if value is None:
+        return None
+    return str(value).rstrip() or None
+
+
+def _read_code(value: Value) -> Value:
+    return None if value is None else str(value).strip().upper() or None
+
+
+def _read_choice(value: Value) -> Value:
+    return None if value is None else decode_option(str(value)) or None
+
+
+def _read_decimal(value: Value) -> Value:
+    if value is None or value == "":
+        return None
+    try:
+        number = Decimal(str(value))
+    except InvalidOperation as error:
+        raise Skip(f"{value!r} is not a number") from error
+    # Business Central has no null numbers, so that zero and blank are one value. Digits stay as they were sent:
+    # decimals of equal value compare equal whatever their trailing zeros.
+    return number or None
+
+
+def _read_integer(value: Value) -> Value:
+    number = _read_decimal(value)
+    if number is None:
+        return None
+    if not isinstance(number, Decimal) or number != number.to_integral_value():
+        raise Skip(f"{value!r} is not a whole number")
+    return int(number)
+
+
+def _read_boolean(value: Value) -> Value:
+    if isinstance(value, str):
+        value = value.lower() == "true"
+    return True if value else None
+
+
+def _read_date(value: Value) -> Value:
+    text = _read_text(value)
+    return None if text is None or str(text).startswith(_EMPTY_DATE) else str(text)[:10]
+
+
+def _read_datetime(value: Value) -> Value:
+    text = _read_text(value)
+    if text is None or str(text).startswith(_EMPTY_DATE):
+        return None
+    try:
+        moment = datetime.fromisoformat(str(text))
+    except ValueError as error:
+        raise Skip(f"{value!r} is not a date and time") from error
+    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    return moment.replace(microsecond=0).isoformat().replace("+00:00", "Z")
+
+
+_READERS: dict[ColumnType, Callable[[Value], Value]] = {
+    ColumnType.TEXT: _read_text,
+    ColumnType.CODE: _read_code,
+    ColumnType.INTEGER: _read_integer,
+    ColumnType.DECIMAL: _read_decimal,
+    ColumnType.BOOLEAN: _read_boolean,
+    ColumnType.DATE: _read_date,
+    ColumnType.DATETIME: _read_datetime,
+    ColumnType.CHOICE: _read_choice,
+}
+
+_BUSINESS_CENTRAL_BLANKS: dict[ColumnType, Value] = {
+    ColumnType.INTEGER: 0,
+    ColumnType.DECIMAL: 0,
+    ColumnType.BOOLEAN: False,
+    ColumnType.DATE: "0001-01-01",
+    ColumnType.DATETIME: "0001-01-01T00:00:00Z",
+}

@@ -1,0 +1,244 @@
+"""Couplings: which rows of the two systems are the same thing, and the values they last agreed on."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, delete, insert, or_, select, tuple_, update
+
+from engine.ledger.models import CouplingModel, UncoupledModel, table_of
+from schemas.row import Value
+from schemas.system import System
+
+_TABLE = table_of(CouplingModel)
+
+
+@dataclass(slots=True)
+class Coupling:
+    """One pair. ``id`` is ``None`` until it is in the ledger.
+
+    Attributes:
+        bc_key: the value by which other Business Central tables name the row, upper case.
+        bc_version, dv_version: the row had the values of ``base`` at that version; ``None``: it differs, or who knows.
+        base: canonical values that both sides last agreed on, by column name.
+        generation: how often the pair was created anew.
+        bounces: writes in a row after which the destination did not keep what was written.
+        revision: as read; a change succeeds only if the ledger still has it.
+    """
+
+    mapping: str
+    bc_id: str
+    dv_id: str
+    bc_key: str | None = None
+    bc_version: str | None = None
+    dv_version: str | None = None
+    base: dict[str, Value] = field(default_factory=dict)
+    generation: int = 0
+    bounces: int = 0
+    last_to_dataverse: datetime | None = None
+    last_from_dataverse: datetime | None = None
+    revision: int = 0
+    id: int | None = None
+
+    def id_in(self, system: System) -> str:
+        """The row's id in ``system``."""
+        return self.bc_id if system is System.BUSINESS_CENTRAL else self.dv_id
+
+    def version_in(self, system: System) -> str | None:
+        """The settled version in ``system``."""
+        return self.bc_version if system is System.BUSINESS_CENTRAL else self.dv_version
+
+    def set_version(self, system: System, version: str | None) -> None:
+        """Note at which version the row in ``system`` had the values of ``base``."""
+        if system is System.BUSINESS_CENTRAL:
+            self.bc_version = version
+        else:
+            self.dv_version = version
+
+    def copy(self) -> "Coupling":
+        """A copy to change, so that what was read stays what was read."""
+        return replace(self, base=dict(self.base))
+
+
+class CouplingMoved(Exception):
+    """Another worker changed one of these couplings since they were read: read again and decide again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Uncoupled:
+    """A row that was uncoupled on purpose."""
+
+    mapping: str
+    system: System
+    record_id: str
+    generation: int
+
+
+def load(connection: Connection, mapping: str, system: System, ids: Sequence[str]) -> dict[str, Coupling]:
+    """The couplings of these rows of ``system``, by row id. One query, by index."""
+    column = _id_column(system)
+    rows = connection.execute(select(_TABLE).where(_TABLE.c.mapping == mapping, column.in_(ids)))
+    couplings = (Coupling(**row) for row in rows.mappings())
+    return {coupling.id_in(system): coupling for coupling in couplings}
+
+
+def load_uncoupled(connection: Connection, mapping: str, system: System, ids: Sequence[str]) -> dict[str, Uncoupled]:
+    """Which of these rows were uncoupled on purpose. One query, by primary key."""
+    model = UncoupledModel
+    rows = connection.execute(
+        select(model.record_id, model.generation).where(
+            model.mapping == mapping, model.system == system.value, model.record_id.in_(ids)
+        )
+    )
+    return {row.record_id: Uncoupled(mapping, system, row.record_id, row.generation) for row in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Records that a batch refers to, by one of their names.
+
+    Attributes:
+        mappings: the mappings that may have coupled them.
+        by: ``bc_id``, ``bc_key`` or ``dv_id``.
+    """
+
+    mappings: tuple[str, ...]
+    by: str
+    values: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Coupled:
+    """What a reference needs to know about a coupled record."""
+
+    mapping: str
+    bc_id: str
+    bc_key: str | None
+    dv_id: str
+
+
+def resolve(connection: Connection, wanted: Iterable[Wanted]) -> list[Coupled]:
+    """The couplings that any of ``wanted`` names. One query, each branch by index."""
+    branches = [
+        (_TABLE.c.mapping.in_(want.mappings)) & _TABLE.c[want.by].in_(sorted(want.values))
+        for want in wanted
+        if want.values
+    ]
+    if not branches:
+        return []
+    columns = (_TABLE.c.mapping, _TABLE.c.bc_id, _TABLE.c.bc_key, _TABLE.c.dv_id)
+    return [Coupled(*row) for row in connection.execute(select(*columns).where(or_(*branches)))]
+
+
+def taken(connection: Connection, mapping: str, system: System, ids: Sequence[str]) -> frozenset[str]:
+    """Which of these rows of ``system`` are coupled already."""
+    column = _id_column(system)
+    rows = connection.execute(select(column).where(_TABLE.c.mapping == mapping, column.in_(ids)))
+    return frozenset(rows.scalars())
+
+
+def add(connection: Connection, couplings: Sequence[Coupling]) -> None:
+    """Add new couplings.
+
+    Raises:
+        sqlalchemy.exc.IntegrityError: one of the rows is coupled already.
+    """
+    if couplings:
+        connection.execute(insert(_TABLE), [_values(coupling) for coupling in couplings])
+
+
+def change(connection: Connection, couplings: Sequence[Coupling]) -> None:
+    """Write changed couplings back.
+
+    Raises:
+        CouplingMoved: one of them is not as it was read.
+    """
+    if not couplings:
+        return
+    statement = (
+        update(_TABLE)
+        .where(_TABLE.c.id == bindparam("at_id"), _TABLE.c.revision == bindparam("at_revision"))
+        .values({name: bindparam(name) for name in _CHANGEABLE})
+    )
+    parameters = [
+        {**_values(coupling), "at_id": coupling.id, "at_revision": coupling.revision, "revision": coupling.revision + 1}
+        for coupling in couplings
+    ]
+    if connection.execute(statement, parameters).rowcount != len(couplings):
+        raise CouplingMoved
+
+
+def remove(connection: Connection, couplings: Sequence[Coupling]) -> None:
+    """Delete couplings.
+
+    Raises:
+        CouplingMoved: one of them is not as it was read.
+    """
+    if not couplings:
+        return
+    pairs = [(coupling.id, coupling.revision) for coupling in couplings]
+    if connection.execute(delete(_TABLE).where(tuple_(_TABLE.c.id, _TABLE.c.revision).in_(pairs))).rowcount != len(
+        pairs
+    ):
+        raise CouplingMoved
+
+
+def note_uncoupled(connection: Connection, records: Sequence[Uncoupled], at: datetime) -> None:
+    """Remember that these rows are not to be created on the other side by themselves."""
+    if not records:
+        return
+    forget_uncoupled(connection, [(record.mapping, record.system, record.record_id) for record in records])
+    connection.execute(
+        insert(UncoupledModel),
+        [
+            {
+                "mapping": record.mapping,
+                "system": record.system.value,
+                "record_id": record.record_id,
+                "generation": record.generation,
+                "at": at,
+            }
+            for record in records
+        ],
+    )
+
+
+def forget_uncoupled(connection: Connection, records: Iterable[tuple[str, System, str]]) -> None:
+    """These rows are coupled again."""
+    model = UncoupledModel
+    keys = [(mapping, system.value, record_id) for mapping, system, record_id in records]
+    if keys:
+        connection.execute(delete(model).where(tuple_(model.mapping, model.system, model.record_id).in_(keys)))
+
+
+def page(connection: Connection, mapping: str, after_id: int, limit: int) -> list[Coupling]:
+    """Couplings of a mapping in order of their ledger id, for going through all of them."""
+    rows = connection.execute(
+        select(_TABLE).where(_TABLE.c.mapping == mapping, _TABLE.c.id > after_id).order_by(_TABLE.c.id).limit(limit)
+    )
+    return [Coupling(**row) for row in rows.mappings()]
+
+
+_CHANGEABLE = (
+    "bc_id",
+    "dv_id",
+    "bc_key",
+    "bc_version",
+    "dv_version",
+    "base",
+    "generation",
+    "bounces",
+    "last_to_dataverse",
+    "last_from_dataverse",
+    "revision",
+)
+
+
+def _id_column(system: System) -> Any:
+    return _TABLE.c.bc_id if system is System.BUSINESS_CENTRAL else _TABLE.c.dv_id
+
+
+def _values(coupling: Coupling) -> dict[str, Any]:
+    values = {name: getattr(coupling, name) for name in _CHANGEABLE}
+    return {"mapping": coupling.mapping, **values}

@@ -1,0 +1,156 @@
+"""Open operations: whatever has not arrived on the other side, with the reason. Nothing is given up silently."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, delete, insert, select, tuple_
+
+from engine.ledger.models import OpenOperationModel, table_of
+from schemas.change_event import ChangeKind
+from schemas.operations import OperationKey
+from schemas.system import Direction
+
+_TABLE = table_of(OpenOperationModel)
+
+
+class OpenStatus(StrEnum):
+    """Why an operation is open, and what ends it."""
+
+    PARKED = "Parked"
+    """Waits for ``waits_on`` to be coupled, or (candidates in ``detail``) for a person to choose."""
+    DEFERRED = "Deferred"
+    """Written without a reference, which follows when ``waits_on`` is coupled."""
+    FAILED = "Failed"
+    """Refused once; tried again when due."""
+    SKIPPED = "Skipped"
+    """Refused twice with the same error; waits for the record to change, a new coupling, or Retry."""
+    CONFLICT = "Conflict"
+    """Changed on both sides; waits for a person, or for the sides to agree."""
+    STOPPED = "Stopped"
+    """Credentials or privileges are wrong; tried again when due."""
+
+
+@dataclass(slots=True)
+class OpenOperation:
+    """One open operation; see :class:`OpenStatus`.
+
+    Attributes:
+        kind: of the event that it came from, for running it again.
+        fingerprint: tells whether the next error is the same one.
+        source_version: of the source row when it was refused: another version is worth another try.
+        detail: candidates of a match, or the values of a conflict.
+        due_at: when it is tried again by itself.
+    """
+
+    key: OperationKey
+    status: OpenStatus
+    kind: ChangeKind
+    text: str
+    first_at: datetime
+    last_at: datetime
+    code: str = ""
+    fingerprint: str = ""
+    attempts: int = 0
+    waits_on: str | None = None
+    source_version: str | None = None
+    detail: Any = None
+    run_id: str | None = None
+    due_at: datetime | None = None
+
+
+def load(connection: Connection, mapping: str, direction: Direction, ids: Sequence[str]) -> dict[str, OpenOperation]:
+    """The open operations of these records, by record id. One query, by primary key."""
+    return {
+        entry.key.record_id: entry
+        for entry in _select(
+            connection,
+            _TABLE.c.mapping == mapping,
+            _TABLE.c.direction == direction.value,
+            _TABLE.c.record_id.in_(ids),
+        )
+    }
+
+
+def put(connection: Connection, entries: Sequence[OpenOperation]) -> None:
+    """Add or replace."""
+    close(connection, [entry.key for entry in entries])
+    if entries:
+        connection.execute(insert(_TABLE), [_values(entry) for entry in entries])
+
+
+def close(connection: Connection, keys: Iterable[OperationKey]) -> None:
+    """These are not open any more."""
+    rows = [(key.mapping, key.direction.value, key.record_id) for key in keys]
+    if rows:
+        key = tuple_(_TABLE.c.mapping, _TABLE.c.direction, _TABLE.c.record_id)
+        connection.execute(delete(_TABLE).where(key.in_(rows)))
+
+
+def waiting_on(connection: Connection, references: Sequence[str]) -> list[OpenOperation]:
+    """Those that wait for any of these records. One query, by index."""
+    return list(_select(connection, _TABLE.c.waits_on.in_(references))) if references else []
+
+
+def due(connection: Connection, now: datetime, limit: int) -> list[OpenOperation]:
+    """Those whose time has come, oldest first. By index."""
+    statement = select(_TABLE).where(_TABLE.c.due_at <= now).order_by(_TABLE.c.due_at).limit(limit)
+    return [_entry(row) for row in connection.execute(statement)]
+
+
+def listed(
+    connection: Connection, *, mapping: str | None, status: OpenStatus | None, limit: int
+) -> list[OpenOperation]:
+    """For people: the oldest first."""
+    statement = select(_TABLE).order_by(_TABLE.c.first_at).limit(limit)
+    if mapping:
+        statement = statement.where(_TABLE.c.mapping == mapping)
+    if status:
+        statement = statement.where(_TABLE.c.status == status.value)
+    return [_entry(row) for row in connection.execute(statement)]
+
+
+def _select(connection: Connection, *conditions: ColumnElement[bool]) -> Iterable[OpenOperation]:
+    return (_entry(row) for row in connection.execute(select(_TABLE).where(*conditions)))
+
+
+def _values(entry: OpenOperation) -> dict[str, Any]:
+    return {
+        "mapping": entry.key.mapping,
+        "direction": entry.key.direction.value,
+        "record_id": entry.key.record_id,
+        "status": entry.status.value,
+        "kind": entry.kind.value,
+        "waits_on": entry.waits_on,
+        "code": entry.code,
+        "text": entry.text,
+        "fingerprint": entry.fingerprint,
+        "attempts": entry.attempts,
+        "source_version": entry.source_version,
+        "detail": entry.detail,
+        "run_id": entry.run_id,
+        "first_at": entry.first_at,
+        "last_at": entry.last_at,
+        "due_at": entry.due_at,
+    }
+
+
+def _entry(row: Any) -> OpenOperation:
+    return OpenOperation(
+        key=OperationKey(row.mapping, Direction(row.direction), row.record_id),
+        status=OpenStatus(row.status),
+        kind=ChangeKind(row.kind),
+        text=row.text,
+        first_at=row.first_at,
+        last_at=row.last_at,
+        code=row.code,
+        fingerprint=row.fingerprint,
+        attempts=row.attempts,
+        waits_on=row.waits_on,
+        source_version=row.source_version,
+        detail=row.detail,
+        run_id=row.run_id,
+        due_at=row.due_at,
+    )

@@ -1,0 +1,154 @@
+"""Three-way merge of one coupled pair, column by column, on what both sides last agreed on. No I/O.
+
+Words: *source* is the row whose change is being carried, *destination* the other one, *base* the snapshot of canonical
+values that both sides had when they last agreed. A column that the base does not know (the first synchronization after
+a coupling) counts as changed on both sides.
+
+For every column that travels from source to destination::
+
+    one-way                          the source's value is written where it differs
+    two-way, changed on one side     that side's value stands
+    two-way, changed on both sides   same value: agreed; different: a conflict, settled by the column's policy
+
+What the destination has changed is left for the operation that carries the destination's change: the result says that
+there is something to carry back.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+from engine.plan import Plan, PlannedColumn
+from schemas.mapping import UpdateConflict
+from schemas.row import Value
+from schemas.system import Direction, System
+
+Canonical = Mapping[str, Value]
+"""Canonical values by column name."""
+
+
+class _Missing(Enum):
+    MISSING = "missing"
+
+
+_MISSING = _Missing.MISSING
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnConflict:
+    """A two-way column that was changed on both sides to different values, for a person to decide."""
+
+    column: str
+    base: Value
+    source: Value
+    destination: Value
+
+
+@dataclass(slots=True)
+class Merge:
+    """What follows from comparing.
+
+    Attributes:
+        write: canonical values to write to the destination.
+        base: the new snapshot, valid once ``write`` has happened.
+        conflicts: columns that a person must decide on; then nothing is written.
+        source_settled: the source row agrees with ``base`` in every compared column.
+        destination_settled: so will the destination row, once ``write`` has happened.
+    """
+
+    write: dict[str, Value] = field(default_factory=dict)
+    base: dict[str, Value] = field(default_factory=dict)
+    conflicts: list[ColumnConflict] = field(default_factory=list)
+    source_settled: bool = True
+    destination_settled: bool = True
+
+
+def merge(
+    plan: Plan,
+    direction: Direction,
+    *,
+    base: Canonical,
+    source: Canonical,
+    destination: Canonical | None,
+    newer: System | None = None,
+    source_wins: bool = False,
+) -> Merge:
+    """Merge ``source`` into ``destination``.
+
+    Args:
+        source: canonical values of the source row. A column left out is not merged: its reference is deferred or kept.
+        destination: those of the destination row; ``None`` where it is known to agree with ``base``.
+        newer: the side that was modified last, for the policy ``latest``; unknown counts as a conflict.
+        source_wins: the source's value stands in every conflict (full sync with overwrite).
+    """
+    result = Merge(base=dict(base))
+    for column in plan.columns:
+        if not column.compared:
+            continue
+        if direction in column.flows:
+            _merge_column(result, column, direction, base, source, destination, newer, source_wins)
+        elif direction.reverse in column.flows:
+            _watch_column(result, column, base, source)
+    return result
+
+
+def _merge_column(
+    result: Merge,
+    column: PlannedColumn,
+    direction: Direction,
+    base: Canonical,
+    source: Canonical,
+    destination: Canonical | None,
+    newer: System | None,
+    source_wins: bool,
+) -> None:
+    name = column.name
+    if name not in source:
+        if destination is not None and name in destination:
+            result.base[name] = destination[name]
+        return
+    ours = source[name]
+    if column.column.not_null and ours is None:
+        return
+    agreed: Value | _Missing = base.get(name, _MISSING)
+    theirs = agreed if destination is None else destination.get(name, _MISSING)
+    if ours == theirs:
+        result.base[name] = ours
+        return
+    they_stayed = agreed is not _MISSING and theirs == agreed
+    if not column.two_way or they_stayed or source_wins:
+        result.write[name] = result.base[name] = ours
+        return
+    if ours == agreed:
+        result.destination_settled = False  # only they changed it: their own operation carries it
+        return
+    winner = _winner(column.policy, newer)
+    if winner is direction.source:
+        result.write[name] = result.base[name] = ours
+    elif winner is direction.destination:
+        result.source_settled = result.destination_settled = False
+    else:
+        result.conflicts.append(ColumnConflict(name, _or_blank(agreed), ours, _or_blank(theirs)))
+        result.source_settled = result.destination_settled = False
+
+
+def _watch_column(result: Merge, column: PlannedColumn, base: Canonical, source: Canonical) -> None:
+    """A column that only travels the other way: if somebody changed it here, the other side is to set it right."""
+    if column.name in source and source[column.name] != base.get(column.name, _MISSING):
+        result.source_settled = False
+
+
+def _winner(policy: UpdateConflict, newer: System | None) -> System | None:
+    match policy:
+        case UpdateConflict.BUSINESS_CENTRAL:
+            return System.BUSINESS_CENTRAL
+        case UpdateConflict.DATAVERSE:
+            return System.DATAVERSE
+        case UpdateConflict.LATEST:
+            return newer
+        case UpdateConflict.MANUAL:
+            return None
+
+
+def _or_blank(value: Value | _Missing) -> Value:
+    return None if value is _MISSING else value
