@@ -1,24 +1,32 @@
 """A mapping: which two tables are kept equal, column by column, and what to do when they disagree.
 
-These are the shapes of a mapping file. How a file is read and how its faults are reported: ``schemas/mapping_file.py``.
-What must hold across mappings: ``schemas/mapping_checks.py``. The words are the incumbent's (integration table mapping,
+These are the shapes of a mapping file. What may be written shorter there: ``schemas/short_forms.py``. How a file is read
+and how its faults are reported: ``schemas/mapping_file.py``. What must hold across mappings:
+``schemas/mapping_checks.py``. The words are the incumbent's (integration table mapping,
 integration field mapping) where it has one.
 """
 
+import base64
+import hashlib
+from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from schemas import short_forms
 from schemas.row import ColumnKind, Table, TableColumn
 from schemas.system import Direction, System
 
-Scalar: TypeAlias = bool | int | float | str | None
+Scalar: TypeAlias = bool | int | Decimal | str | None
+
+OnlyIf: TypeAlias = Literal["company", "person_ownership", "team_ownership"]
+"""A setting under which an entry counts; see :class:`schemas.features.Features`."""
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class MappingDirection(StrEnum):
@@ -87,8 +95,15 @@ class Condition(_Model):
     In a file: ``column: value``, ``column: [value, value]``, ``column: {not: value}``.
     """
 
-    any_of: tuple[Scalar, ...]
+    model_config = ConfigDict(json_schema_extra=short_forms.accepts(short_forms.CONDITION))
+
+    any_of: Annotated[tuple[Scalar, ...], Field(min_length=1)]
+    """``$company``, ``$team`` and ``$local_currency`` are filled from the settings."""
     negate: bool = False
+    only_if: OnlyIf | None = None
+    """The condition counts only under this setting."""
+
+    _long = model_validator(mode="before")(short_forms.condition)
 
 
 class Lookup(_Model):
@@ -105,13 +120,18 @@ class Reference(_Model):
     """The column holds another record, which is coupled by another mapping.
 
     In Business Central the value is the other record's id or the value of its ``referenced_by`` column.
+    In a file, where nothing but the name is to be said: ``reference: CURRENCY``.
     """
+
+    model_config = ConfigDict(json_schema_extra=short_forms.accepts(short_forms.REFERENCE))
 
     to: Annotated[tuple[str, ...], Field(min_length=1)]
     """Names of the mappings that may couple the record; the first that does counts."""
     by: Literal["id", "key"] = "id"
     """Whether Business Central's value is the other record's id or its ``referenced_by`` column."""
     missing: MissingReference = MissingReference.PARK
+
+    _long = model_validator(mode="before")(short_forms.reference)
 
 
 class Lengths(_Model):
@@ -121,8 +141,27 @@ class Lengths(_Model):
     dataverse: Annotated[int, Field(gt=0)]
 
 
+class Derive(_Model):
+    """A text made from the source row's id, for a column that needs some unique value in a new row."""
+
+    prefix: str = ""
+    length: Annotated[int, Field(gt=0, le=52)]
+    """Characters of the whole text, prefix included."""
+
+    def text(self, source_id: str) -> str:
+        """The text for this id: upper-case letters and digits behind the prefix; always the same for the same id."""
+        digest = base64.b32encode(hashlib.sha256(source_id.lower().encode()).digest()).decode()
+        return (self.prefix + digest)[: self.length]
+
+
 class Column(_Model):
-    """A pair of columns, or a constant for one column (the side without a name is where the constant comes from)."""
+    """A pair of columns, or one column and where its value comes from: a constant, or derived from the source's id.
+
+    In a file, ``pair: phoneNumber <-> telephone1`` (or ``->``, ``<-``) names both columns, Business Central's first,
+    and the direction; the text alone will do where nothing else is to be said.
+    """
+
+    model_config = ConfigDict(json_schema_extra=short_forms.accepts_pair)
 
     business_central: str | None = None
     dataverse: str | Lookup | None = None
@@ -130,7 +169,10 @@ class Column(_Model):
     type: ColumnType = ColumnType.TEXT
     reference: Reference | None = None
     constant: Scalar = None
-    """Written where the source side has no column; ``$company`` and ``$team`` are filled from the settings."""
+    """Written where the source side has no column; ``$company``, ``$team`` and ``$local_currency`` are filled from the
+    settings."""
+    derive: Derive | None = None
+    """Written where the source side has no column, with a new row only."""
     values: dict[str, int | str] | None = None
     """``choice`` only: Business Central's option (decoded) to Dataverse's."""
     length: Lengths | None = None
@@ -140,8 +182,10 @@ class Column(_Model):
     """A blank source value never overwrites the destination."""
     when: Literal["always", "create"] = "always"
     """``create``: written with a new row only, and not compared afterwards."""
-    only_if: Literal["company", "person_ownership", "team_ownership"] | None = None
-    """The column counts only under this setting; see ``settings.dataverse``."""
+    only_if: OnlyIf | None = None
+    """The column counts only under this setting."""
+
+    _long = model_validator(mode="before")(short_forms.column)
 
     @property
     def dataverse_name(self) -> str | None:
@@ -181,6 +225,7 @@ class DataverseSide(_Model):
     set: str
     """Entity set: ``accounts``."""
     key: str
+    """Id column: ``accountid``; for the options of a choice column, ``value``."""
     choice: str | None = None
     """An option mapping: the rows are this choice column's options."""
     filter: dict[str, Condition] = {}
@@ -188,10 +233,17 @@ class DataverseSide(_Model):
 
 
 class MatchCriterion(_Model):
-    """Columns (by :attr:`Column.name`) that together identify a row on the other side before one is created."""
+    """Columns (by :attr:`Column.name`) that together identify a row on the other side before one is created.
+
+    In a file: ``match: [code]`` for one criterion of one column, ``match: [[name, city]]`` for one of two.
+    """
+
+    model_config = ConfigDict(json_schema_extra=short_forms.accepts(short_forms.CRITERION))
 
     columns: Annotated[tuple[str, ...], Field(min_length=1)]
     case_sensitive: bool = False
+
+    _long = model_validator(mode="before")(short_forms.criterion)
 
 
 class Mapping(_Model):
