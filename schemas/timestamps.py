@@ -3,7 +3,7 @@
 import re
 from datetime import UTC, datetime
 
-_ISO = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:?\d\d)?")
+_ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)?")
 
 
 def parse(text: str) -> datetime:
@@ -14,7 +14,7 @@ def parse(text: str) -> datetime:
     """
     if not _ISO.fullmatch(text):
         raise ValueError(f"not an ISO 8601 date with a time: {text!r}")
-    moment = datetime.fromisoformat(text.upper())
+    moment = datetime.fromisoformat(text)
     try:
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except OverflowError as error:
