@@ -1,0 +1,23 @@
+"""What Alembic runs: the steps, through the connection that it is given."""
+
+from typing import Any, Literal
+
+from alembic import context
+from alembic.autogenerate.api import AutogenContext
+
+from engine.ledger.database import Base, ExactJson, UtcDateTime
+
+
+def _render(kind: str, item: Any, _context: AutogenContext) -> str | Literal[False]:
+    """Our column types by the names that ``script.py.mako`` imports."""
+    return f"{type(item).__name__}()" if kind == "type" and isinstance(item, ExactJson | UtcDateTime) else False
+
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=Base.metadata,
+    render_item=_render,
+    render_as_batch=True,  # SQLite alters a table by making it anew
+)
+with context.begin_transaction():
+    context.run_migrations()
