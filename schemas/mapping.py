@@ -1,9 +1,9 @@
 """A mapping: which two tables are kept equal, column by column, and what to do when they disagree.
 
-These are the shapes of a mapping file. What may be written shorter there: ``schemas/short_forms.py``. How a file is read
-and how its faults are reported: ``schemas/mapping_file.py``. What must hold across mappings:
-``schemas/mapping_checks.py``. The words are the incumbent's (integration table mapping,
-integration field mapping) where it has one.
+These are the shapes of a mapping file. What may be written shorter there: ``schemas/short_forms.py``. How a file is
+read and how its faults are reported: ``schemas/mapping_file.py``. What must hold across mappings:
+``schemas/mapping_checks.py``. The words are the incumbent's (integration table mapping, integration field mapping)
+where it has one.
 """
 
 import base64
@@ -11,7 +11,7 @@ import hashlib
 from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, ClassVar, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -27,6 +27,8 @@ OnlyIf: TypeAlias = Literal["company", "person_ownership", "team_ownership"]
 
 class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    short_keys: ClassVar[tuple[str, ...]] = ()
+    """Keys of short forms that a file may have beside the fields."""
 
 
 class MappingDirection(StrEnum):
@@ -96,6 +98,7 @@ class Condition(_Model):
     """
 
     model_config = ConfigDict(json_schema_extra=short_forms.accepts(short_forms.CONDITION))
+    short_keys: ClassVar[tuple[str, ...]] = ("not",)
 
     any_of: Annotated[tuple[Scalar, ...], Field(min_length=1)]
     """``$company``, ``$team`` and ``$local_currency`` are filled from the settings."""
@@ -162,6 +165,7 @@ class Column(_Model):
     """
 
     model_config = ConfigDict(json_schema_extra=short_forms.accepts_pair)
+    short_keys: ClassVar[tuple[str, ...]] = ("pair",)
 
     business_central: str | None = None
     dataverse: str | Lookup | None = None
@@ -278,6 +282,15 @@ class Mapping(_Model):
             if column.reference and column.reference.missing is MissingReference.PARK
             for name in column.reference.to
         )
+
+
+class MappingFile(_Model):
+    """A file of mappings."""
+
+    mappings: tuple[Mapping, ...]
+    """They add to those of the files before; one with the name of a standard mapping replaces it."""
+    without: tuple[str, ...] = ()
+    """Names of mappings of the files before that are left out."""
 
 
 class Mappings(_Model):
