@@ -37,12 +37,12 @@ class NotificationEntry:
     Attributes:
         client_state: the secret by which the subscriber knows the sender; ``None`` where the entry has none.
         result: the event, or why there is none.
-        raw: the entry alone as a notification body, without its secret.
+        alone: the entry as a notification of its own, without its secret.
     """
 
     client_state: str | None = field(repr=False)
     result: ChangeEvent | DeadLetter
-    raw: bytes = field(repr=False)
+    alone: Mapping[str, Any] = field(repr=False)
 
 
 def is_notification(document: Any) -> bool:
@@ -87,18 +87,20 @@ def _raw_entries(document: Mapping[str, Any]) -> list[Any]:
 def _entry(raw: Any, received: datetime | None) -> NotificationEntry:
     if not isinstance(raw, Mapping):
         fault = DeadLetter("An entry of the notification is not an object.", code="bad_notification_entry")
-        return NotificationEntry(None, fault, json_codec.encode({"value": [raw]}))
+        return NotificationEntry(None, fault, {"value": [raw]})
     client_state = raw.get("clientState")
     without_secret = {name: value for name, value in raw.items() if name != "clientState"}
     result: ChangeEvent | DeadLetter
     try:
         result = _event(raw, received)
     except ValueError as error:
-        result = DeadLetter(f"Notification of {raw.get('resource')!r}: {error}", code="bad_notification_entry")
+        result = DeadLetter(
+            f"Notification of {str(raw.get('resource'))[:300]!r}: {error}", code="bad_notification_entry"
+        )
     return NotificationEntry(
         client_state if isinstance(client_state, str) else None,
         result,
-        json_codec.encode({"value": [without_secret]}),
+        {"value": [without_secret]},
     )
 
 

@@ -16,7 +16,7 @@ _ROUTE = re.compile(r"(?:^|/)api/(?:[^/]+/[^/]+/)?(?:v\d+(?:\.\d+)*|beta)/", re.
 _SEGMENT = re.compile(r"/?(?P<set>[A-Za-z_]\w*)(?:\((?P<key>'(?:[^']|'')*'|[^()]*)\))?(?=[/?]|$)")
 _BARE_KEY = re.compile(r"[\w.-]+")
 _GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-# The sender writes lastModifiedDateTime, its documentation lastDateTimeModified; custom pages may have systemModifiedAt.
+# The sender writes lastModifiedDateTime, its documentation lastDateTimeModified; custom pages have systemModifiedAt.
 _SINCE = re.compile(
     r"\b(?:lastModifiedDateTime|lastDateTimeModified|systemModifiedAt)[\s+]+g[te][\s+]+(?P<since>[\d:.TZ+-]+)",
     re.IGNORECASE,

@@ -5,7 +5,7 @@ and binary floating point would change amounts. Numbers with a fraction or an ex
 :class:`~decimal.Decimal` from the wire to the wire.
 """
 
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import msgspec
@@ -30,7 +30,7 @@ def decode(body: bytes | str) -> Any:
     raw = body.encode() if isinstance(body, str) else body
     try:
         return _decoder.decode(raw.removeprefix(_BYTE_ORDER_MARK))
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, InvalidOperation) as error:
         raise NotJson(str(error)) from error
 
 
