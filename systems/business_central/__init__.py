@@ -1,0 +1,5 @@
+"""Business Central over its web API."""
+
+from systems.business_central.adapter import BusinessCentral
+
+__all__ = ["BusinessCentral"]
