@@ -52,15 +52,13 @@ class Merge:
         write: canonical values to write to the destination.
         base: the new snapshot, valid once ``write`` has happened.
         conflicts: columns that a person must decide on; then nothing is written.
-        source_settled: the source row agrees with ``base`` in every compared column.
-        destination_settled: so will the destination row, once ``write`` has happened.
+        carry_back: the destination has something that the opposite operation must bring to the source.
     """
 
     write: dict[str, Value] = field(default_factory=dict)
     base: dict[str, Value] = field(default_factory=dict)
     conflicts: list[ColumnConflict] = field(default_factory=list)
-    source_settled: bool = True
-    destination_settled: bool = True
+    carry_back: bool = False
 
 
 def merge(
@@ -120,22 +118,37 @@ def _merge_column(
         result.write[name] = result.base[name] = ours
         return
     if ours == agreed:
-        result.destination_settled = False  # only they changed it: their own operation carries it
+        result.carry_back = True  # only they changed it
         return
     winner = _winner(column.policy, newer)
     if winner is direction.source:
         result.write[name] = result.base[name] = ours
     elif winner is direction.destination:
-        result.source_settled = result.destination_settled = False
+        result.carry_back = True
     else:
         result.conflicts.append(ColumnConflict(name, _or_blank(agreed), ours, _or_blank(theirs)))
-        result.source_settled = result.destination_settled = False
 
 
 def _watch_column(result: Merge, column: PlannedColumn, base: Canonical, source: Canonical) -> None:
     """A column that only travels the other way: if somebody changed it here, the other side is to set it right."""
-    if column.name in source and source[column.name] != base.get(column.name, _MISSING):
-        result.source_settled = False
+    if column.name in base and column.name in source and source[column.name] != base[column.name]:
+        result.carry_back = True
+
+
+def agrees(plan: Plan, system: System, values: Canonical, base: Canonical) -> bool:
+    """Whether a row of ``system`` has nothing that the base does not know: the meaning of a recorded version.
+
+    A column that the base lacks (it travels only the other way, and the pair is new) counts only where ``system`` is
+    the one that owns it.
+    """
+    out = Direction.out_of(system)
+    return all(
+        values[column.name] == base[column.name]
+        if column.name in base
+        else values[column.name] is None or out not in column.flows
+        for column in plan.columns
+        if column.compared and column.name in values
+    )
 
 
 def _winner(policy: UpdateConflict, newer: System | None) -> System | None:

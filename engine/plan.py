@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from engine.canonical import canonical_reader, canonical_writer
+from engine.ledger.couplings import Coupling, waiting_key
 from schemas.mapping import Column, Mappings, UpdateConflict
 from schemas.mapping import Mapping as TableMapping
 from schemas.row import Table, Value
@@ -115,8 +116,28 @@ class Plans:
                 if not plan.tables[system].choice:
                     self._by_table[key] = (*self._by_table.get(key, ()), plan)
 
+        self._waited_for: dict[str, frozenset[tuple[tuple[str, ...], str]]] = {
+            name: frozenset(
+                (column.column.reference.to, by)
+                for plan in self.by_name.values()
+                for column in plan.references
+                if column.column.reference and name in column.column.reference.to
+                for by in ("bc_key" if column.column.reference.by == "key" else "bc_id", "dv_id")
+            )
+            for name in self.by_name
+        }
+
     def __getitem__(self, name: str) -> Plan:
         return self.by_name[name]
+
+    def waiting_keys(self, coupling: Coupling) -> list[str]:
+        """Under which keys open operations may wait for this record."""
+        names = {"bc_id": coupling.bc_id, "bc_key": coupling.bc_key, "dv_id": coupling.dv_id}
+        return [
+            waiting_key(mappings, by, value)
+            for mappings, by in self._waited_for[coupling.mapping]
+            if (value := names[by]) is not None
+        ]
 
     def of_table(self, system: System, table: str) -> tuple[Plan, ...]:
         """The mappings that take rows of ``table``; none for a table that nothing maps."""

@@ -79,7 +79,7 @@ class Park(SyncError):
     """A referenced record is not coupled yet.
 
     Attributes:
-        waits_on: the reference's key, as :func:`schemas.operations.reference_key` writes it.
+        waits_on: which record, as the ledger's waiting key names it.
     """
 
     def __init__(self, text: str, *, waits_on: str) -> None:

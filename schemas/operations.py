@@ -1,8 +1,8 @@
-"""Operations: what the engine does because of an event, and the names under which they wait."""
+"""Operations: what the engine does because of an event."""
 
 from dataclasses import dataclass
 
-from schemas.system import Direction, System
+from schemas.system import Direction
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,11 +15,3 @@ class OperationKey:
     mapping: str
     direction: Direction
     record_id: str
-
-
-def reference_key(system: System, table: str, by: str, value: str) -> str:
-    """What a waiting operation waits on: the record of ``table`` whose id (``by`` = ``id``) or key column is ``value``.
-
-    Equal text means the same record, whichever mapping couples it: keys are compared in upper case, ids in lower.
-    """
-    return f"{system.value}:{table}:{by}:{value.lower() if by == 'id' else value.strip().upper()}"

@@ -107,6 +107,17 @@ class Wanted:
     by: str
     values: frozenset[str]
 
+    @property
+    def waiting_key(self) -> str:
+        """Of one value: what an open operation waits on. Whoever couples that record finds it under the same key."""
+        (value,) = self.values
+        return waiting_key(self.mappings, self.by, value)
+
+
+def waiting_key(mappings: tuple[str, ...], by: str, value: str) -> str:
+    """``CUSTOMER|VENDOR bc_key CT000012``: the record that any of ``mappings`` may couple under this name."""
+    return f"{'|'.join(mappings)} {by} {value}"
+
 
 @dataclass(frozen=True, slots=True)
 class Coupled:

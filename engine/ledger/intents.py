@@ -1,7 +1,8 @@
-"""Intents: rows about to be created in a system that takes no ids from callers.
+"""Intents: rows about to be created on the other side.
 
-An intent is in the ledger before the row is posted. Whoever finds one again does not know whether its row exists, and
-looks for it by time and fingerprint before creating another.
+An intent is in the ledger before the row is posted, and leaves it in the transaction that couples the row. Whoever
+finds an intent of an earlier attempt does not know whether its row exists, and looks before creating another. Whoever
+meets an uncoupled row that an intent describes knows whose it is, and waits for the coupling.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,41 +12,51 @@ from datetime import datetime
 from sqlalchemy import Connection, delete, insert, select, tuple_
 
 from engine.ledger.models import IntentModel, table_of
+from schemas.operations import OperationKey
+from schemas.row import Value
+from schemas.system import Direction
 
 _TABLE = table_of(IntentModel)
+_KEY = tuple_(_TABLE.c.mapping, _TABLE.c.direction, _TABLE.c.record_id)
 
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """The row that ``record_id`` of the source is about to become.
+    """The row that the source record of ``key`` is about to become.
 
     Attributes:
-        fingerprint: hash of the values that were to be written.
+        created_id: the id that the row will have, where callers choose it.
+        values: the canonical values to be written, blanks left out.
         at: before the first request.
     """
 
-    mapping: str
-    record_id: str
-    fingerprint: str
+    key: OperationKey
+    created_id: str | None
+    values: dict[str, Value]
     at: datetime
 
 
-def load(connection: Connection, mapping: str, ids: Sequence[str]) -> dict[str, Intent]:
-    """The intents of these source records. One query, by primary key."""
-    rows = connection.execute(select(_TABLE).where(_TABLE.c.mapping == mapping, _TABLE.c.record_id.in_(ids)))
-    return {row.record_id: Intent(row.mapping, row.record_id, row.fingerprint, row.at) for row in rows}
+def load(connection: Connection, mapping: str, direction: Direction) -> list[Intent]:
+    """All intents of a mapping in one direction: what is being created just now, or was when a worker died."""
+    statement = select(_TABLE).where(_TABLE.c.mapping == mapping, _TABLE.c.direction == direction.value)
+    return [
+        Intent(OperationKey(row.mapping, Direction(row.direction), row.record_id), row.created_id, row.values, row.at)
+        for row in connection.execute(statement)
+    ]
 
 
 def declare(connection: Connection, intents: Sequence[Intent]) -> None:
     """Add, replacing earlier ones of the same records."""
-    fulfil(connection, [(intent.mapping, intent.record_id) for intent in intents])
+    fulfil(connection, [intent.key for intent in intents])
     connection.execute(
         insert(_TABLE),
         [
             {
-                "mapping": intent.mapping,
-                "record_id": intent.record_id,
-                "fingerprint": intent.fingerprint,
+                "mapping": intent.key.mapping,
+                "direction": intent.key.direction.value,
+                "record_id": intent.key.record_id,
+                "created_id": intent.created_id,
+                "values": intent.values,
                 "at": intent.at,
             }
             for intent in intents
@@ -53,8 +64,8 @@ def declare(connection: Connection, intents: Sequence[Intent]) -> None:
     )
 
 
-def fulfil(connection: Connection, keys: Iterable[tuple[str, str]]) -> None:
-    """These rows are created, or will not be: nothing to look for any more."""
-    rows = list(keys)
+def fulfil(connection: Connection, keys: Iterable[OperationKey]) -> None:
+    """These rows are coupled, or will not be created: nothing to look for any more."""
+    rows = [(key.mapping, key.direction.value, key.record_id) for key in keys]
     if rows:
-        connection.execute(delete(_TABLE).where(tuple_(_TABLE.c.mapping, _TABLE.c.record_id).in_(rows)))
+        connection.execute(delete(_TABLE).where(_KEY.in_(rows)))

@@ -7,7 +7,7 @@ messages are committed: whoever sees an offset sees every smaller one, so no rea
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from engine.ledger.database import Base, ExactJson
@@ -34,7 +34,12 @@ class LogPartition(Base):
 
 
 class LogMessage(Base):
-    """One message. ``time`` is when the log took it."""
+    """One message.
+
+    Attributes:
+        headers: a JSON object.
+        time: when the log took it.
+    """
 
     __tablename__ = "log_messages"
     __table_args__ = (Index(None, "partition_id", "time"),)
@@ -43,7 +48,7 @@ class LogMessage(Base):
     offset: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     key: Mapped[str]
     body: Mapped[bytes]
-    headers: Mapped[Any] = mapped_column(ExactJson)
+    headers: Mapped[str] = mapped_column(Text)
     time: Mapped[datetime]
 
 

@@ -99,13 +99,17 @@ class OpenOperationModel(Base):
 
 
 class IntentModel(Base):
-    """A row about to be created in a system that takes no ids from callers: what to look for after a lost answer."""
+    """A row about to be created: what to look for after a lost answer."""
 
     __tablename__ = "intents"
 
     mapping: Mapped[str] = mapped_column(_NAME, primary_key=True)
+    direction: Mapped[str] = mapped_column(_DIRECTION, primary_key=True)
     record_id: Mapped[str] = mapped_column(_ID, primary_key=True)
-    fingerprint: Mapped[str] = mapped_column(String(64))
+    created_id: Mapped[str | None] = mapped_column(_ID)
+    """The id that the row will have, where we choose it."""
+    values: Mapped[dict[str, Any]] = mapped_column(ExactJson)
+    """The canonical values that are written."""
     at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 

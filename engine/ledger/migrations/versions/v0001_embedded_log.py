@@ -32,7 +32,7 @@ def upgrade() -> None:
         sa.Column("offset", _INTEGER, autoincrement=False, nullable=False),
         sa.Column("key", sa.String(), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
-        sa.Column("headers", ExactJson(), nullable=False),
+        sa.Column("headers", sa.Text(), nullable=False),
         sa.Column("time", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("partition_id", "offset", name="pk_log_messages"),
     )

@@ -1,0 +1,65 @@
+"""Intake: from an event to the operations that it asks for.
+
+One event becomes an operation for every mapping that takes its table (a Dataverse account may be a customer or a
+vendor; which, its row will tell), in the direction out of its system. That goes for one-way mappings too: an edit on
+the side that does not count is noticed, and set right from the side that does.
+"""
+
+from collections.abc import Mapping
+
+from engine.operation import Delivery, Operation
+from engine.plan import Plans
+from schemas.change_event import ChangeEvent, ChangeKind
+from schemas.operations import OperationKey
+from schemas.system import Direction, System
+from schemas.topics import Message
+
+OUR_TAG = "twinrow:"
+"""How the tag of every write of ours begins."""
+
+
+class Intake:
+    """Makes operations of events.
+
+    Args:
+        own_users: per system the id of the user that writes are made as; empty where events carry none.
+    """
+
+    def __init__(self, plans: Plans, own_users: Mapping[System, str]) -> None:
+        self._plans = plans
+        self._own_users = own_users
+
+    def operations(self, message: Message, events: list[ChangeEvent]) -> list[Operation]:
+        """The operations of one message, sharing its delivery; none where no mapping takes the events.
+
+        Table-wide events (``COLLECTION``) are not for here: a sweep makes single ones of them.
+        """
+        operations = [operation for event in events for operation in self._of(event)]
+        if operations:
+            delivery = Delivery(message, len(operations))
+            for operation in operations:
+                operation.deliveries.append(delivery)
+        return operations
+
+    def _of(self, event: ChangeEvent) -> list[Operation]:
+        if event.kind is ChangeKind.COLLECTION or event.record_id is None:
+            return []
+        direction = Direction.out_of(event.system)
+        echo = self._is_echo(event)
+        return [
+            Operation(
+                key=OperationKey(plan.name, direction, event.record_id),
+                kind=event.kind,
+                time=event.time,
+                run_ids=(event.run_id,) if event.run_id else (),
+                echo=echo,
+            )
+            for plan in self._plans.of_table(event.system, event.table)
+        ]
+
+    def _is_echo(self, event: ChangeEvent) -> bool:
+        """The cheap test: a tag of ours, or (where the sender drops tags) our own user without any tag."""
+        if event.origin is not None:
+            return event.origin.startswith(OUR_TAG)
+        own_user = self._own_users.get(event.system)
+        return bool(own_user) and event.actor == own_user

@@ -1,0 +1,93 @@
+"""Match-based coupling: before a row is created, the one that is there already is looked for.
+
+The mapping's criteria are tried in order; the first whose columns are all filled and that finds a free row decides.
+Several free rows are never guessed between: a person chooses.
+"""
+
+from collections.abc import Sequence
+
+from engine.context import BatchContext
+from engine.filters import admits
+from engine.ledger import couplings
+from engine.ledger.couplings import Coupling
+from engine.ledger.database import read
+from engine.ledger.open_operations import OpenStatus
+from engine.work import Work
+from schemas.errors import Skip
+from schemas.mapping import MatchCriterion
+from schemas.outcomes import Outcome
+from schemas.row import Row, Value
+
+
+def match(works: Sequence[Work], context: BatchContext) -> None:
+    """Give uncoupled works that have a match a coupling and their destination row; park ambiguous ones.
+
+    One request a criterion and batch.
+
+    Raises:
+        Retry, Stop: of looking.
+    """
+    for criterion in context.plan.mapping.match:
+        looking = [(work, wanted) for work in works if (wanted := _criterion(work, criterion, context)) is not None]
+        if not looking:
+            continue
+        found = context.destination.find(context.destination_table, [wanted for _, wanted in looking])
+        free = _free(found, context)
+        context.learn_references(context.direction.destination, [row for rows in found for row in rows])
+        for (work, wanted), rows in zip(looking, found, strict=True):
+            _take(work, [row for row in rows if row.id in free and _fits(criterion, wanted, row)], context)
+
+
+def new_coupling(work: Work, context: BatchContext, destination_id: str, base: dict[str, Value]) -> Coupling:
+    """The coupling of a work's row with a row of the destination, not yet in the ledger."""
+    ids = {context.direction.source: work.key.record_id, context.direction.destination: destination_id}
+    by_system = {system.value: record_id for system, record_id in ids.items()}
+    return Coupling(
+        mapping=work.plan.name,
+        bc_id=by_system["business_central"],
+        dv_id=by_system["dataverse"],
+        base=base,
+        generation=work.uncoupled.generation if work.uncoupled else 0,
+    )
+
+
+def _criterion(work: Work, criterion: MatchCriterion, context: BatchContext) -> dict[str, Value] | None:
+    if not work.open or work.coupling is not None or work.intent is not None:
+        return None
+    values = {name: work.source.get(name) for name in criterion.columns}
+    if any(value is None for value in values.values()):
+        return None
+    try:
+        return context.written(values)
+    except Skip:
+        return None  # a value without a form over there matches nothing over there
+
+
+def _free(found: Sequence[Sequence[Row]], context: BatchContext) -> frozenset[str]:
+    """Ids of the rows that the mapping admits and that nothing is coupled to."""
+    destination = context.direction.destination
+    conditions = context.plan.mapping.filter_in(destination)
+    admitted = [row.id for rows in found for row in rows if admits(conditions, row.values)]
+    if not admitted:
+        return frozenset()
+    with read(context.database) as connection:
+        return frozenset(admitted) - couplings.taken(connection, context.plan.name, destination, admitted)
+
+
+def _fits(criterion: MatchCriterion, wanted: dict[str, Value], row: Row) -> bool:
+    return not criterion.case_sensitive or all(row.values.get(name) == value for name, value in wanted.items())
+
+
+def _take(work: Work, rows: list[Row], context: BatchContext) -> None:
+    if len(rows) == 1:
+        work.destination_row = rows[0]
+        work.coupling = new_coupling(work, context, rows[0].id, {})
+        work.matched = True
+    elif rows:
+        ids = ", ".join(row.id for row in rows)
+        work.end(
+            Outcome.PARKED,
+            Skip(f"several rows match: {ids}; couple one of them by hand, or make them differ", code="ambiguous_match"),
+            status=OpenStatus.PARKED,
+            detail={"candidates": [{"id": row.id, "values": dict(row.values)} for row in rows]},
+        )

@@ -1,0 +1,119 @@
+"""Reading the source rows, and ending what needs no more than that.
+
+::
+
+    our own echo          coupled and settled: Unchanged; not coupled (yet): Ignored
+    row is gone           coupled: a deletion; else Ignored
+    outside the filter    Ignored
+    skipped before        and the row is still the same: Skipped
+    version as recorded   and both sides settled: Unchanged
+    not coupled           and uncoupled rows are not wanted: Ignored
+    being created by us   from the other side: wait for its coupling
+    anything else         goes on, with canonical values
+"""
+
+from collections.abc import Iterable, Sequence
+
+from engine.canonical import same_text
+from engine.context import BatchContext
+from engine.filters import admits
+from engine.ledger.intents import Intent
+from engine.ledger.open_operations import OpenStatus
+from engine.work import Work
+from schemas.change_event import ChangeKind
+from schemas.errors import Retry, Skip
+from schemas.mapping import Column
+from schemas.outcomes import Outcome
+from schemas.row import Row, Value
+
+_COUPLING_WAIT = 0.5
+"""Seconds to wait for the coupling of a row that is being created just now."""
+
+
+def end_echoes(works: Iterable[Work], context: BatchContext) -> None:
+    """End what our own writes caused, without reading anything."""
+    for work in works:
+        if not work.operation.echo or work.operation.run_ids:
+            continue
+        if work.coupling is None:
+            work.end(Outcome.IGNORED)  # whoever created it is about to couple it, or will when it is delivered again
+        elif work.coupling.version_in(context.direction.source) is not None:
+            work.end(Outcome.UNCHANGED)
+
+
+def read_source(works: Sequence[Work], context: BatchContext, counter_intents: Sequence[Intent]) -> list[Work]:
+    """Read the rows of open works, end those that need nothing more; answer those whose row is gone but coupled.
+
+    One request a batch.
+    """
+    wanted = [work for work in works if work.open]
+    if not wanted:
+        return []
+    rows = context.source.read(context.source_table, [work.key.record_id for work in wanted])
+    context.learn_references(context.direction.source, rows.values())
+    gone = []
+    for work in wanted:
+        row = rows.get(work.key.record_id)
+        if row is None:
+            if work.coupling is None:
+                work.end(Outcome.IGNORED)
+            else:
+                gone.append(work)
+            continue
+        work.row = row
+        _classify(work, row, context)
+        if work.open:
+            _canonicalise(work, row, context)
+        if work.open and work.coupling is None and _is_being_created(work, counter_intents):
+            work.again(Retry("its counterpart is just being coupled", after=_COUPLING_WAIT))
+    return gone
+
+
+def _classify(work: Work, row: Row, context: BatchContext) -> None:
+    source, destination = context.direction.source, context.direction.destination
+    mapping, coupling, entry = work.plan.mapping, work.coupling, work.entry
+    if not admits(mapping.filter_in(source), row.values):
+        work.end(Outcome.IGNORED)
+    elif entry is not None and entry.status is OpenStatus.SKIPPED and entry.source_version == row.version:
+        work.end(Outcome.SKIPPED)
+    elif coupling is not None:
+        settled = coupling.version_in(destination) is not None or not work.plan.allows(context.direction)
+        if row.version and coupling.version_in(source) == row.version and settled:
+            work.end(Outcome.UNCHANGED)
+    elif not _may_create(work, context):
+        work.end(Outcome.IGNORED)
+
+
+def _may_create(work: Work, context: BatchContext) -> bool:
+    if not work.plan.allows(context.direction):
+        return False
+    if work.operation.kind is ChangeKind.SYNC_ALL:
+        return True
+    return work.uncoupled is None and not context.only_coupled[work.plan.name]
+
+
+def _canonicalise(work: Work, row: Row, context: BatchContext) -> None:
+    source = context.direction.source
+    try:
+        work.source = context.canonical(source, row)
+        for column in work.plan.flowing(context.direction):
+            if column.column.name_in(source) is None and column.compared:
+                work.source[column.name] = column.read[context.direction.destination](_constant(column.column))
+    except Skip as error:
+        work.end(Outcome.FAILED, error)
+
+
+def _constant(column: Column) -> Value:
+    return column.constant
+
+
+def _is_being_created(work: Work, counter_intents: Sequence[Intent]) -> bool:
+    return any(
+        intent.created_id == work.key.record_id if intent.created_id else describes(intent, work.source)
+        for intent in counter_intents
+    )
+
+
+def describes(intent: Intent, values: dict[str, Value]) -> bool:
+    """Whether a row with these canonical values may be the one that ``intent`` announced: case does not count."""
+    return all(same_text(values.get(name)) == same_text(value) for name, value in intent.values.items())

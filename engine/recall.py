@@ -1,0 +1,49 @@
+"""The first step: what the ledger knows about the records of a batch. One reading transaction."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Engine
+
+from engine.ledger import couplings, intents, mapping_states, open_operations, runs
+from engine.ledger.database import read
+from engine.ledger.intents import Intent
+from engine.plan import Plan, Plans
+from engine.work import Work
+from schemas.system import Direction
+
+
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """What goes for the whole batch.
+
+    Attributes:
+        only_coupled: per mapping, whether uncoupled rows are left alone now.
+        counter_intents: rows of the source that somebody is creating just now, from the other side.
+    """
+
+    only_coupled: dict[str, bool]
+    counter_intents: Sequence[Intent]
+
+
+def recall(works: Sequence[Work], plans: Plans, plan: Plan, direction: Direction, database: Engine) -> Recalled:
+    """Fill in coupling, open operation, note of uncoupling and earlier intent of each work."""
+    ids = [work.key.record_id for work in works]
+    source = direction.source
+    with read(database) as connection:
+        # Intents before couplings: one that is fulfilled in between shows as a coupling, never as neither.
+        counter = intents.load(connection, plan.name, direction.reverse)
+        own = {intent.key.record_id: intent for intent in intents.load(connection, plan.name, direction)}
+        coupled = couplings.load(connection, plan.name, source, ids)
+        entries = open_operations.load(connection, plan.name, direction, ids)
+        uncoupled = couplings.load_uncoupled(connection, plan.name, source, ids)
+        overwriting = runs.overwriting(connection, {run_id for work in works for run_id in work.operation.run_ids})
+        only_coupled = mapping_states.wants_only_coupled(connection, plans.mappings.mappings)
+    for work in works:
+        record_id = work.key.record_id
+        work.coupling = coupled.get(record_id)
+        work.entry = entries.get(record_id)
+        work.uncoupled = uncoupled.get(record_id)
+        work.intent = own.get(record_id)
+        work.overwrite = not overwriting.isdisjoint(work.operation.run_ids)
+    return Recalled(only_coupled, counter)

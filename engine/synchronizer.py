@@ -1,0 +1,173 @@
+"""The synchronizer: one batch of operations from the ledger's memory to the ledger's record.
+
+::
+
+    recall     what the ledger knows                          one reading transaction
+    read       the source rows                                one request
+    gate       references whose record is not coupled         a request only where one is missing
+    pair       adopt, match, or announce a create             a transaction only for creates
+    decide     three-way merge                                a request only where the destination is not as known
+    write      conditionally, per row                         one request, and one more for rows that moved
+    record     couplings, outcomes, releases, counters        one writing transaction
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sqlalchemy import Engine
+
+from engine import creating, deleting, matching
+from engine.backoff import delay
+from engine.context import BatchContext
+from engine.decision import decide, needs_destination
+from engine.gate import Pull, pass_gate
+from engine.intake import OUR_TAG
+from engine.operation import Operation
+from engine.plan import Plans
+from engine.reading import end_echoes, read_source
+from engine.recall import recall
+from engine.recorder import Recorder
+from engine.scheduler import Batch
+from engine.work import Work
+from engine.writing import write_all
+from schemas.change_event import ChangeEvent
+from schemas.errors import Retry, Stop
+from schemas.outcomes import Outcome
+from schemas.system import System
+from systems.interface import RecordSystem
+
+
+@dataclass(slots=True)
+class BatchResult:
+    """What became of a batch.
+
+    Attributes:
+        done: operations that ended, and are recorded.
+        again: operations to run again, each after so many seconds.
+        hold: seconds during which the lane should rest, because the system asked for it.
+        events: to publish now.
+        outcomes: how the operations in ``done`` ended, in the same order.
+    """
+
+    done: list[Operation] = field(default_factory=list)
+    again: list[tuple[Operation, float]] = field(default_factory=list)
+    hold: float = 0.0
+    events: list[ChangeEvent] = field(default_factory=list)
+    outcomes: list[Outcome] = field(default_factory=list)
+
+
+class Synchronizer:
+    """See the module's docstring. Safe to call from several threads, with batches of different records.
+
+    Args:
+        clock: now, UTC and aware.
+        new_id: unique text, for tags and events.
+        retry_failed_after: when a refused operation is tried a second time by itself.
+    """
+
+    def __init__(
+        self,
+        plans: Plans,
+        systems: Mapping[System, RecordSystem],
+        database: Engine,
+        *,
+        clock: Callable[[], datetime],
+        new_id: Callable[[], str],
+        retry_failed_after: timedelta = timedelta(seconds=60),
+    ) -> None:
+        self._plans = plans
+        self._systems = systems
+        self._database = database
+        self._clock = clock
+        self._new_id = new_id
+        self._recorder = Recorder(plans, database, clock=clock, new_id=new_id, retry_failed_after=retry_failed_after)
+
+    def run(self, batch: Batch, published: Iterable[str] = ()) -> BatchResult:
+        """Synchronize the batch's records. Never raises for trouble of systems or database: it is in the result.
+
+        Args:
+            published: ids of events of earlier results that a topic has acknowledged.
+        """
+        plan = self._plans[batch.lane.mapping]
+        works = [Work(operation, plan) for operation in batch.operations]
+        context = BatchContext(
+            self._plans,
+            plan,
+            batch.lane.direction,
+            self._systems,
+            self._database,
+            self._clock,
+            tag=OUR_TAG + self._new_id(),
+        )
+        trouble: Retry | None = None
+        pulls: list[Pull] = []
+        try:
+            pulls = self._carry(works, context)
+        except Retry as error:
+            trouble = error
+            for work in works:
+                if work.open:
+                    work.again(error)
+        except Stop as error:
+            for work in works:
+                if work.open:
+                    work.stop(error)
+        return self._record(works, pulls, context, trouble, published)
+
+    def _carry(self, works: Sequence[Work], context: BatchContext) -> list[Pull]:
+        recalled = recall(works, self._plans, context.plan, context.direction, self._database)
+        context.only_coupled = recalled.only_coupled
+        end_echoes(works, context)
+        deleting.source_gone(read_source(works, context, recalled.counter_intents), context)
+        pulls = pass_gate([work for work in works if work.open], self._plans, context.source, context.only_coupled)
+        uncoupled = [work for work in works if work.open and work.coupling is None]
+        creating.adopt(uncoupled, context)
+        matching.match(uncoupled, context)
+        creating.prepare(uncoupled, context)
+        _decide(works, context)
+        deleting.destination_gone(write_all(works, context), context)
+        return pulls
+
+    def _record(
+        self,
+        works: Sequence[Work],
+        pulls: Sequence[Pull],
+        context: BatchContext,
+        trouble: Retry | None,
+        published: Iterable[str],
+    ) -> BatchResult:
+        result = BatchResult()
+        ended = [work for work in works if work.outcome is not None]
+        try:
+            result.events = self._recorder.record(ended, pulls, context, published)
+        except Retry as error:
+            trouble = error
+            for work in ended:
+                work.again(error)
+            ended = []
+        result.done = [work.operation for work in ended]
+        result.outcomes = [work.outcome for work in ended if work.outcome is not None]
+        result.again = [
+            (work.operation, delay(work.operation.attempts + 1, work.retry)) for work in works if work.retry is not None
+        ]
+        if trouble is not None and trouble.code != "coupling_moved":
+            result.hold = min((seconds for _, seconds in result.again), default=0.0)
+        return result
+
+
+def _decide(works: Sequence[Work], context: BatchContext) -> None:
+    """Decide about coupled works, reading destination rows where they are not known to agree with the base."""
+    coupled = [(work, work.coupling) for work in works if work.open and work.coupling is not None]
+    destination = context.direction.destination
+    unread = [pair for pair in coupled if pair[0].destination_row is None and needs_destination(pair[0], context)]
+    rows = context.read_destination(coupling.id_in(destination) for _, coupling in unread)
+    gone = []
+    for work, coupling in unread:
+        work.destination_row = rows.get(coupling.id_in(destination))
+        if work.destination_row is None:
+            gone.append(work)
+    deleting.destination_gone(gone, context)
+    for work, _ in coupled:
+        if work.open:
+            decide(work, context)

@@ -1,0 +1,111 @@
+"""One operation in work: what is known of its record so far, and what has been decided.
+
+The steps of the synchronizer fill it in from top to bottom; a step leaves alone what is ended.
+"""
+
+from dataclasses import dataclass, field
+
+from engine.ledger.couplings import Coupling, Uncoupled, Wanted
+from engine.ledger.intents import Intent
+from engine.ledger.open_operations import OpenOperation, OpenStatus
+from engine.merge import Merge
+from engine.operation import Operation
+from engine.plan import Plan
+from schemas.errors import Retry, Stop, SyncError
+from schemas.operations import OperationKey
+from schemas.outcomes import Outcome
+from schemas.row import Row, Value
+from schemas.system import Direction, System
+from systems.interface import Write
+
+
+@dataclass(frozen=True, slots=True)
+class Restore:
+    """The surviving row of a pair, to be created anew on the other side."""
+
+    system: System
+    record_id: str
+
+
+@dataclass(slots=True, eq=False)
+class Work:
+    """See the module's docstring.
+
+    Attributes:
+        coupling: as in the ledger; ``None``: not coupled.
+        entry: the open operation that this record left behind earlier.
+        uncoupled: the note that the record was uncoupled on purpose.
+        intent: an earlier attempt to create its counterpart, outcome unknown.
+        row, source: the source row, and its canonical values.
+        destination_row: the destination row, where it had to be read.
+        matched: the coupling was found by match criteria just now.
+        overwrite: the source's values stand in every conflict.
+        deferred: the record without which the row is written.
+        waits: the record that it waits for.
+        merge, write: what is to be written, and why.
+        settled: the coupling as it is to be recorded.
+        removed: the coupling that is no more; ``left`` notes the row that survives it, ``restore`` asks for a new one.
+        carry_back: the opposite operation is to be run after this one.
+        outcome: the end of it; ``error`` says why where that needs saying.
+        retry: the end of it for now: transient trouble, run it again.
+    """
+
+    operation: Operation
+    plan: Plan
+    coupling: Coupling | None = None
+    entry: OpenOperation | None = None
+    uncoupled: Uncoupled | None = None
+    intent: Intent | None = None
+    row: Row | None = None
+    source: dict[str, Value] = field(default_factory=dict)
+    destination_row: Row | None = None
+    matched: bool = False
+    overwrite: bool = False
+    deferred: Wanted | None = None
+    waits: Wanted | None = None
+    merge: Merge | None = None
+    write: Write | None = None
+    settled: Coupling | None = None
+    removed: Coupling | None = None
+    left: Uncoupled | None = None
+    restore: Restore | None = None
+    carry_back: bool = False
+    outcome: Outcome | None = None
+    error: SyncError | None = None
+    status: OpenStatus | None = None
+    detail: object = None
+    retry: Retry | None = None
+
+    @property
+    def key(self) -> OperationKey:
+        """Which record, which way."""
+        return self.operation.key
+
+    @property
+    def direction(self) -> Direction:
+        """Which way."""
+        return self.operation.key.direction
+
+    @property
+    def open(self) -> bool:
+        """Whether there is still something to do."""
+        return self.outcome is None and self.retry is None
+
+    def end(
+        self,
+        outcome: Outcome,
+        error: SyncError | None = None,
+        *,
+        status: OpenStatus | None = None,
+        detail: object = None,
+    ) -> None:
+        """That is what became of it. ``status``: it stays open in the ledger, as this."""
+        self.outcome, self.error, self.status, self.detail = outcome, error, status, detail
+
+    def stop(self, error: Stop) -> None:
+        """Credentials or privileges are wrong: nothing of this kind can succeed for now."""
+        self.end(Outcome.FAILED, error, status=OpenStatus.STOPPED)
+
+    def again(self, retry: Retry) -> None:
+        """Nothing came of it this time."""
+        self.retry = retry

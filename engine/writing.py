@@ -1,0 +1,169 @@
+"""Writing a batch, and coming to terms with rows that were not as the ledger knew them.
+
+Every write is conditional. Where a condition fails, the destination's present row decides, and the write is tried again
+with what is left to change::
+
+    written            couple, with both versions
+    changed meanwhile  read it, merge, write again
+    exists already     it is our own, from an earlier attempt: adopt it, merge, write again
+    gone meanwhile     a deletion on the other side
+    refused            Failed; the same error twice: Skipped
+    not allowed        Stopped
+    transient          run it again
+"""
+
+from collections.abc import Iterable, Sequence
+
+from engine.context import BatchContext
+from engine.decision import decide
+from engine.ledger.couplings import Coupling
+from engine.ledger.open_operations import OpenStatus
+from engine.matching import new_coupling
+from engine.merge import agrees
+from engine.work import Work
+from schemas.errors import Reread, RereadReason, Retry, Skip, Stop
+from schemas.outcomes import Outcome
+from schemas.row import Row
+from schemas.system import Direction, System
+from systems.interface import Create, Refused
+
+_ROUNDS = 4
+"""Writes of one row within one batch; whoever edits a row faster than that is let finish first."""
+
+_BOUNCE_LIMIT = 3
+"""Writes in a row that the destination did not keep, before it is left in peace."""
+
+
+def write_all(works: Sequence[Work], context: BatchContext) -> list[Work]:
+    """Carry out the writes of open works, and end them; answer those whose destination row is gone.
+
+    One request a round; a second round only for rows whose condition failed.
+
+    Raises:
+        Retry, Stop: nothing more was written; works that are ended stay ended.
+    """
+    gone: list[Work] = []
+    waiting = [work for work in works if work.open]
+    for _ in range(_ROUNDS):
+        for work in waiting:
+            if work.open and work.write is None and work not in gone:
+                _end_unwritten(work, context)
+        waiting = [work for work in waiting if work.open and work.write is not None]
+        if not waiting:
+            return gone
+        reread = _write_once(waiting, context, gone)
+        _reconsider(reread, context, gone)
+        waiting = [work for work in reread if work not in gone]
+    for work in waiting:
+        if work.open:
+            work.again(Retry("the row is being edited on the other side just now"))
+    return gone
+
+
+def _write_once(works: Sequence[Work], context: BatchContext, gone: list[Work]) -> list[Work]:
+    """One request; the answer is which rows must be read again."""
+    writes = [work.write for work in works if work.write is not None]
+    results = context.destination.write(context.destination_table, writes, tag=context.tag)
+    written = [result.row for result in results if not isinstance(result, Refused) and result.row is not None]
+    context.learn_references(context.direction.destination, written)
+    reread = []
+    for work, result in zip(works, results, strict=True):
+        if isinstance(result, Refused):
+            error = result.error
+            if isinstance(error, Reread):
+                if error.reason is RereadReason.GONE:
+                    gone.append(work)
+                else:
+                    reread.append(work)
+            elif isinstance(error, Retry):
+                work.again(error)
+            elif isinstance(error, Stop):
+                work.stop(error)
+            else:
+                work.end(Outcome.FAILED, error)
+        elif result.row is not None:
+            _end_written(work, result.row, context)
+    return reread
+
+
+def _reconsider(works: Iterable[Work], context: BatchContext, gone: list[Work]) -> None:
+    """Read the present destination rows of works whose condition failed, and decide again."""
+    ids = {work: _destination_id(work, context) for work in works}
+    rows = context.read_destination(ids.values())
+    for work, row_id in ids.items():
+        row = rows.get(row_id)
+        if row is None:
+            gone.append(work)
+            continue
+        work.destination_row = row
+        if work.coupling is None:
+            base = dict(work.intent.values) if work.intent else {}
+            work.coupling = new_coupling(work, context, row.id, base)
+        decide(work, context)
+
+
+def _destination_id(work: Work, context: BatchContext) -> str:
+    if work.coupling is not None:
+        return work.coupling.id_in(context.direction.destination)
+    return work.write.id or "" if isinstance(work.write, Create) else ""
+
+
+def _end_unwritten(work: Work, context: BatchContext) -> None:
+    """Nothing to write: both sides agree already, as far as this operation goes."""
+    merged, before = work.merge, work.coupling
+    if merged is None or before is None:
+        raise ValueError("only a merged work ends without a write")
+    coupling = before.copy()
+    coupling.base = merged.base
+    if work.destination_row is not None:
+        _note_version(work, coupling, context.direction.destination, work.destination_row, context)
+    work.carry_back = merged.carry_back
+    _end(work, coupling, context, Outcome.COUPLED if work.matched else Outcome.UNCHANGED)
+
+
+def _end_written(work: Work, row: Row, context: BatchContext) -> None:
+    """Written: couple, and see whether the destination kept what it was given."""
+    if work.coupling is None:
+        flowing = {column.name for column in work.plan.flowing(context.direction) if column.compared}
+        base = {name: value for name, value in work.source.items() if name in flowing}
+        coupling, outcome = new_coupling(work, context, row.id, base), Outcome.INSERTED
+    else:
+        coupling, outcome = work.coupling.copy(), Outcome.COUPLED if work.matched else Outcome.MODIFIED
+        if work.merge is not None:
+            coupling.base, work.carry_back = work.merge.base, work.merge.carry_back
+    kept = _note_version(work, coupling, context.direction.destination, row, context)
+    coupling.bounces = 0 if kept else coupling.bounces + 1
+    if coupling.bounces > _BOUNCE_LIMIT:
+        coupling.set_version(context.direction.destination, row.version)
+        text = "the other side keeps changing what is written to it; see which rule there does it"
+        work.error, work.status = Skip(text, code="not_kept"), OpenStatus.CONFLICT
+    elif not kept:
+        work.carry_back = True
+    _end(work, coupling, context, outcome)
+
+
+def _end(work: Work, coupling: Coupling, context: BatchContext, outcome: Outcome) -> None:
+    if work.row is None:
+        raise ValueError("a row that was not read cannot be coupled")
+    source = context.direction.source
+    _note_version(work, coupling, source, work.row, context)
+    if work.deferred is not None:
+        coupling.set_version(source, None)  # not settled before the reference has followed
+    if context.direction is Direction.TO_DATAVERSE:
+        coupling.last_to_dataverse = context.clock()
+    else:
+        coupling.last_from_dataverse = context.clock()
+    work.settled = coupling
+    work.end(outcome, work.error, status=work.status)
+
+
+def _note_version(work: Work, coupling: Coupling, system: System, row: Row, context: BatchContext) -> bool:
+    """Record the row's version where it agrees with the base, and the key that others know it by."""
+    values = work.source if system is context.direction.source else context.canonical(system, row)
+    settled = agrees(work.plan, system, values, coupling.base)
+    coupling.set_version(system, row.version or None if settled else None)
+    key_column = work.plan.mapping.business_central.referenced_by
+    if system is System.BUSINESS_CENTRAL and key_column is not None:
+        key = row.values.get(key_column)
+        coupling.bc_key = str(key).strip().upper() or None if key is not None else None
+    return settled
