@@ -82,7 +82,7 @@ def resolve(mapping: TableMapping, features: Features) -> Resolved:
             findings.append(
                 Finding(mapping.name, path, f"{value} has no value", f"give the setting {VARIABLES[value]}")
             )
-        return filled
+        return filled or value
 
     def conditions(filters: Mapping[str, Condition], path: Path) -> Iterator[tuple[str, Condition]]:
         for column, condition in filters.items():

@@ -287,7 +287,7 @@ class Mapping(_Model):
 class MappingFile(_Model):
     """A file of mappings."""
 
-    mappings: tuple[Mapping, ...]
+    mappings: tuple[Mapping, ...] = ()
     """They add to those of the files before; one with the name of a standard mapping replaces it."""
     without: tuple[str, ...] = ()
     """Names of mappings of the files before that are left out."""

@@ -73,15 +73,15 @@ def _columns(mapping: Mapping) -> Iterator[Finding]:
     if not mapping.columns:
         yield Finding(mapping.name, ("columns",), "no column is left under these settings", "add one without only_if")
     for direction in Direction:
-        written: dict[str, int] = {}
+        written: set[str] = set()
         for index, column in enumerate(mapping.columns):
             name = column.name_in(direction.destination)
             if name is None or direction not in flows(mapping, column):
                 continue
             if name in written:
-                problem = f"writes {name!r} of {_title(direction.destination)}, as columns[{written[name]}] does"
+                problem = f"is a second column that writes {name!r} in {_title(direction.destination)}"
                 yield Finding(mapping.name, ("columns", index), problem, "let one of them travel the other way only")
-            written.setdefault(name, index)
+            written.add(name)
 
 
 def _match(mapping: Mapping) -> Iterator[Finding]:

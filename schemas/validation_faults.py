@@ -9,26 +9,60 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any, Protocol, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from schemas.faults import Fault, Path, did_you_mean
-from schemas.yaml_document import YamlDocument
 
 _QUOTED = re.compile(r"'([^']*)'")
+
+_SHOULD_BE = {
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "decimal_type": "a number",
+    "decimal_parsing": "a number",
+    "dict_type": "a group of keys with values",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "list_type": "a list",
+    "model_type": "a group of keys with values",
+    "path_type": "a path",
+    "string_type": "text",
+    "tuple_type": "a list",
+}
+_BRANCHES = {*_SHOULD_BE, "too_short"}
+"""Errors that say nothing where another one lies deeper: a union tries each branch, a list counts its good entries."""
+
+
+class Located(Protocol):
+    """A document whose nodes have places: :class:`~schemas.yaml_document.YamlDocument`, or several sources as one."""
+
+    def contains(self, path: Path) -> bool:
+        """Whether the document has this node."""
+        ...
+
+    def fault(self, path: Path, problem: str, instead: str = "", *, at_key: bool = False) -> Fault:
+        """A fault of the node at ``path``, or of the nearest one around it that the document has."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class _Problem:
+    """One pydantic error. ``explains`` are the keys that are missing only because of it."""
+
     path: Path
     kind: str
     text: str
     instead: str = ""
+    explains: frozenset[str] = frozenset()
 
 
-def faults_of(error: ValidationError, document: YamlDocument, model: type[BaseModel], root: Path = ()) -> list[Fault]:
+def faults_of(error: ValidationError, document: Located, model: type[BaseModel], root: Path = ()) -> list[Fault]:
     """The faults that ``error`` tells of, once each.
 
     Args:
@@ -42,54 +76,53 @@ def faults_of(error: ValidationError, document: YamlDocument, model: type[BaseMo
     ]
 
 
-def _problem(details: ErrorDetails, document: YamlDocument, model: type[BaseModel], root: Path) -> _Problem:
+def _problem(details: ErrorDetails, document: Located, model: type[BaseModel], root: Path) -> _Problem:
     kind, location = details["type"], details["loc"]
     path = _in_document(location, document, root)
     match kind:
         case "missing":
-            name = str(location[-1])
-            return _Problem((*path, name), kind, "is missing")
+            return _Problem((*path, location[-1]), kind, "is missing")
         case "extra_forbidden":
-            holder = _model_at(model, location[:-1])
-            known = (*holder.model_fields, *getattr(holder, "short_keys", ()))
-            return _Problem(path, kind, "no such key", did_you_mean(str(location[-1]), known))
+            return _unknown_key(path, model_at(model, location[:-1]))
         case "enum" | "literal_error":
             expected = _QUOTED.findall(str(details.get("ctx", {}).get("expected", "")))
-            return _Problem(
-                path, kind, f"{details['input']!r} is not possible here", did_you_mean(str(details["input"]), expected)
-            )
-        case "string_type":
-            return _Problem(path, kind, "should be text", "put it in quotes" if _is_number(details["input"]) else "")
-        case "model_type" | "dict_type":
-            return _Problem(path, kind, "should be a group of keys with values")
-        case "tuple_type" | "list_type":
-            return _Problem(path, kind, "should be a list")
+            word = str(details["input"])
+            return _Problem(path, kind, f"{word!r} is not possible here", did_you_mean(word, expected))
         case "too_short":
             return _Problem(path, kind, "should not be empty")
+        case _ if kind in _SHOULD_BE:
+            hint = "put it in quotes" if kind == "string_type" and _is_number(details["input"]) else ""
+            return _Problem(path, kind, f"should be {_SHOULD_BE[kind]}", hint)
         case _:
-            text = details["msg"].removeprefix("Value error, ").removeprefix("Input ")
-            return _Problem(path, kind, text)
+            return _Problem(path, kind, details["msg"].removeprefix("Value error, ").removeprefix("Input "))
+
+
+def _unknown_key(path: Path, holder: type[BaseModel]) -> _Problem:
+    fields = frozenset(holder.model_fields)
+    short_keys = frozenset(getattr(holder, "short_keys", ()))
+    hint = did_you_mean(str(path[-1]), fields | short_keys)
+    guess = frozenset(_QUOTED.findall(hint))
+    return _Problem(path, "extra_forbidden", "no such key", hint, explains=fields if guess & short_keys else guess)
 
 
 def _without_echoes(problems: list[_Problem]) -> Iterator[_Problem]:
-    """One problem a place: a union reports every branch, and a misspelt key is reported missing under its true name."""
-    meant = {
-        (p.path[:-1], name) for p in problems if p.kind == "extra_forbidden" for name in _QUOTED.findall(p.instead)
-    }
+    """One problem a place, and none that is only the consequence of another."""
+    explained = {(*problem.path[:-1], key) for problem in problems for key in problem.explains}
     by_path: dict[Path, list[_Problem]] = defaultdict(list)
     for problem in problems:
-        if problem.kind == "missing" and (problem.path[:-1], problem.path[-1]) in meant:
-            continue
-        by_path[problem.path].append(problem)
+        if problem.kind != "missing" or problem.path not in explained:
+            by_path[problem.path].append(problem)
     for path, same in by_path.items():
-        deeper = any(other[: len(path)] == path for other in by_path if len(other) > len(path))
-        if deeper and all(problem.kind.endswith("_type") for problem in same):
-            continue  # another branch of the union fits the node, and has the real fault inside
-        texts = list(dict.fromkeys(problem.text for problem in same))
-        yield _Problem(path, same[0].kind, ", or ".join(texts), same[0].instead)
+        deeper = any(len(other) > len(path) and other[: len(path)] == path for other in by_path)
+        if deeper and all(problem.kind in _BRANCHES for problem in same):
+            continue
+        branches = [problem for problem in same if problem.kind in _SHOULD_BE] or same
+        texts = dict.fromkeys(problem.text for problem in branches)
+        text = " or ".join(texts).replace(" or should be ", " or ")
+        yield _Problem(path, same[0].kind, text, same[0].instead)
 
 
-def _in_document(location: tuple[str | int, ...], document: YamlDocument, root: Path) -> Path:
+def _in_document(location: tuple[str | int, ...], document: Located, root: Path) -> Path:
     path = root
     for step in location:
         if document.contains((*path, step)):
@@ -97,7 +130,8 @@ def _in_document(location: tuple[str | int, ...], document: YamlDocument, root: 
     return path
 
 
-def _model_at(model: type[BaseModel], location: tuple[str | int, ...]) -> type[BaseModel]:
+def model_at(model: type[BaseModel], location: Path) -> type[BaseModel]:
+    """The model that holds what is at ``location`` in a document of ``model``."""
     for step in location:
         field = model.model_fields.get(str(step))
         if field is not None:

@@ -39,7 +39,7 @@ class YamlDocument:
         while known and known not in self._values:
             known = known[:-1]
         places = self._keys if at_key and known in self._keys else self._values
-        line, column = places.get(known, (1, 1))
+        line, column = places.get(known, (None, None))
         return Fault(self.file, line, column, as_text(path), problem, instead)
 
     def read(self, node: Node, path: Path = (), inside: tuple[Node, ...] = ()) -> Any:

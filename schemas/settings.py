@@ -1,0 +1,251 @@
+"""The settings of a worker, a receiver and the command line. How they are read: ``schemas/settings_file.py``."""
+
+import re
+from typing import Annotated, Any, Literal, TypeAlias
+from urllib.parse import quote, unquote, urlsplit
+
+from pydantic import AfterValidator, Field, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from schemas.features import Features, Ownership
+from schemas.mapping_file import Source
+from schemas.settings_section import Secret, SecretFile, Section
+
+_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def _guid(text: str) -> str:
+    if not _GUID.fullmatch(text.lower()):
+        raise ValueError("should be an id such as 5d115c9c-44e3-ea11-bb43-000d3a2feca1")
+    return text.lower()
+
+
+def _url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("should be an address such as https://contoso.example")
+    if parts.password:
+        raise ValueError("should hold no password")
+    return text.rstrip("/")
+
+
+def _root(text: str) -> str:
+    root = re.split(r"/api(?:/|$)", text)[0]
+    if root != text:
+        raise ValueError(f"should end before /api: {root}")
+    return text
+
+
+def _currency(text: str) -> str:
+    if not re.fullmatch(r"[A-Z]{3}", text):
+        raise ValueError("should be an ISO 4217 code such as EUR")
+    return text
+
+
+def _database(text: str) -> str:
+    if not text.startswith(("sqlite:///", "postgresql+psycopg://")):
+        raise ValueError("should begin with sqlite:/// or postgresql+psycopg://")
+    return text
+
+
+def _name(text: str) -> str:
+    if not re.fullmatch(r"[a-z][a-z0-9]*", text):
+        raise ValueError("a name is lower-case letters and digits, so that variables can be called after it")
+    return text
+
+
+Guid: TypeAlias = Annotated[str, AfterValidator(_guid)]
+Url: TypeAlias = Annotated[str, AfterValidator(_url)]
+RootUrl: TypeAlias = Annotated[Url, AfterValidator(_root)]
+Seconds: TypeAlias = Annotated[float, Field(gt=0)]
+
+
+class Database(Section):
+    """Where the ledger and the embedded message log are."""
+
+    url: Annotated[str, AfterValidator(_database)] = "sqlite:///.twinrow/twinrow.db"
+    """As SQLAlchemy writes it, without the password. Relative paths start where the command runs."""
+    password: Secret | None = None
+    password_file: SecretFile | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_out_password(cls, data: Any) -> Any:
+        if isinstance(data, dict) and isinstance(data.get("url"), str) and (password := password_in(data["url"])):
+            return {"password": unquote(password)} | data | {"url": data["url"].replace(f":{password}@", "@", 1)}
+        return data
+
+    def connection_url(self) -> str:
+        """The address with the password in it: for connecting, never to be shown."""
+        password = self.secret("password")
+        if password is None:
+            return self.url
+        return self.url.replace("@", f":{quote(password, safe='')}@", 1)
+
+
+class Topics(Section):
+    """The message topics."""
+
+    broker: Literal["embedded"] = "embedded"
+    """``embedded``: a log in the database."""
+    changes: Annotated[str, Field(min_length=1)] = "twinrow.changes"
+    """Name of the topic that changes arrive on."""
+    dead_letters: Annotated[str, Field(min_length=1)] = "twinrow.dead-letters"
+    """Name of the topic for messages that cannot be read."""
+    partitions: Annotated[int, Field(gt=0, le=1024)] = 8
+    retention_days: Annotated[int, Field(gt=0)] = 30
+    """How far back messages can be replayed."""
+
+
+class Worker(Section):
+    """One worker process."""
+
+    threads: Annotated[int, Field(gt=0, le=256)] = 8
+    max_in_flight: Annotated[int, Field(gt=0)] = 1000
+    """Messages taken off the topic and not finished, before no more are taken."""
+    group: Annotated[str, Field(min_length=1)] = "twinrow"
+    """Workers of one group share the work."""
+    member: str | None = None
+    """This worker's lasting name within the group; default: a new one each time it starts."""
+
+
+class Receiver(Section):
+    """The web server that notifications are sent to."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    public_url: Url | None = None
+    """The address that the systems reach the receiver by."""
+    client_state: Secret | None = None
+    """What Business Central sends along, so that a notification is known to be its own."""
+    client_state_file: SecretFile | None = None
+    webhook_key: Secret | None = None
+    """What Dataverse's webhook authenticates with."""
+    webhook_key_file: SecretFile | None = None
+
+
+class Credentials(Section):
+    """One service principal (Microsoft Entra application)."""
+
+    tenant: Annotated[str, Field(min_length=1)]
+    """Id or domain of the Microsoft Entra tenant."""
+    client_id: Annotated[str, Field(min_length=1)]
+    client_secret: Secret | None = None
+    client_secret_file: SecretFile | None = None
+    token_url: Url | None = None
+    """Default: the tenant's token endpoint at login.microsoftonline.com."""
+    scope: str | None = None
+    """Default: ``.default`` of the system's address."""
+
+    @model_validator(mode="after")
+    def _one_secret(self) -> "Credentials":
+        if (self.client_secret is None) is (self.client_secret_file is None):
+            raise ValueError("needs client_secret_file, or client_secret from the environment, and not both")
+        return self
+
+    @property
+    def token_endpoint(self) -> str:
+        """Where tokens are asked for (OAuth 2.0 client credentials)."""
+        return self.token_url or f"https://login.microsoftonline.com/{self.tenant}/oauth2/v2.0/token"
+
+
+CredentialsByName: TypeAlias = Annotated[dict[Annotated[str, AfterValidator(_name)], Credentials], Field(min_length=1)]
+"""Service principals under names of one's own; several of them widen the system's request budget."""
+
+
+class Timeouts(Section):
+    """How long a request may take, in seconds."""
+
+    connect: Seconds = 10.0
+    read: Seconds = 120.0
+
+
+class _SystemSection(Section):
+    url: RootUrl
+    credentials: CredentialsByName
+    timeouts: Timeouts = Timeouts()
+
+    def scope(self, credentials: Credentials) -> str:
+        """What a token of these credentials is for."""
+        parts = urlsplit(self.url)
+        return credentials.scope or f"{parts.scheme}://{parts.netloc}/.default"
+
+
+class BusinessCentral(_SystemSection):
+    """The Business Central environment and company. ``url`` is the environment's root:
+    ``https://api.businesscentral.dynamics.com/v2.0/contoso.example/production``."""
+
+    company: Guid
+    """Id of the company."""
+    local_currency: Annotated[str, AfterValidator(_currency)] | None = None
+    """ISO code of the company's local currency; needed where mappings refer to ``$local_currency``."""
+
+
+class Dataverse(_SystemSection):
+    """The Dataverse environment. ``url`` is its root: ``https://contoso.crm4.dynamics.com``."""
+
+    ownership: Ownership = "team"
+    """Who owns rows created in Dataverse: one team, or the user behind the record's salesperson."""
+    team: Guid | None = None
+    """Id of the team that owns rows which no person does."""
+    company: Guid | None = None
+    """Id of the ``bcbi_company`` row to stamp rows with; none: rows are not stamped, and all companies' count."""
+
+
+class Log(Section):
+    """What the program says about itself."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["console", "json"] = "console"
+
+
+class Settings(BaseSettings):
+    """All settings."""
+
+    model_config = SettingsConfigDict(
+        extra="forbid",
+        frozen=True,
+        env_prefix="TWINROW_",
+        env_nested_delimiter="__",
+        hide_input_in_errors=True,
+        use_attribute_docstrings=True,
+    )
+
+    database: Database = Database()
+    topics: Topics = Topics()
+    worker: Worker = Worker()
+    receiver: Receiver = Receiver()
+    business_central: BusinessCentral
+    dataverse: Dataverse
+    mappings: Annotated[tuple[Source, ...], Field(min_length=1)] = ("standard",)
+    """Mapping files in the order in which they are read; ``standard`` are those that ship."""
+    log: Log = Log()
+
+    @property
+    def features(self) -> Features:
+        """What the settings decide about mappings."""
+        return Features(
+            ownership=self.dataverse.ownership,
+            team=self.dataverse.team,
+            company=self.dataverse.company,
+            local_currency=self.business_central.local_currency,
+        )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what the caller passes: file and environment are merged where their faults can be located."""
+        del settings_cls, env_settings, dotenv_settings, file_secret_settings
+        return (init_settings,)
+
+
+def password_in(url: str) -> str | None:
+    """The password that a database address holds, as it stands there."""
+    credentials, at, _ = urlsplit(url).netloc.rpartition("@")
+    return credentials.partition(":")[2] or None if at else None
