@@ -13,7 +13,7 @@ import hmac
 import math
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
@@ -93,22 +93,14 @@ class _Trace:
         return cls(parent, request.headers.get("tracestate"))
 
 
+@dataclass(frozen=True, slots=True)
 class _Receiver:
-    def __init__(
-        self,
-        publisher: Publisher,
-        topic: str,
-        client_state: str,
-        webhook_key: str,
-        new_id: Callable[[], str],
-        clock: Callable[[], datetime],
-    ) -> None:
-        self._publisher = publisher
-        self._topic = topic
-        self._client_state = client_state
-        self._webhook_key = webhook_key
-        self._new_id = new_id
-        self._clock = clock
+    publisher: Publisher
+    topic: str
+    client_state: str = field(repr=False)
+    webhook_key: str = field(repr=False)
+    new_id: Callable[[], str]
+    clock: Callable[[], datetime]
 
     async def business_central(self, request: Request) -> Response:
         token = request.query_params.get("validationToken")
@@ -124,7 +116,7 @@ class _Receiver:
 
     async def dataverse(self, request: Request) -> Response:
         keys = (request.headers.get(KEY_HEADER), request.query_params.get(KEY_PARAMETER))
-        if not any(_same(key, self._webhook_key) for key in keys):
+        if not any(_same(key, self.webhook_key) for key in keys):
             _log.warning("context refused", reason="wrong key")
             return PlainTextResponse("The key is wrong.", 401)
         body = await _body(request, DATAVERSE_LIMIT)
@@ -135,10 +127,10 @@ class _Receiver:
 
     def _take_notification(self, body: bytes, trace: _Trace) -> Response:
         try:
-            entries = _entries(body, self._clock())
+            entries = _entries(body, self.clock())
         except DeadLetter as reason:
             return self._publish([self._refused(body, reason)])
-        known = [entry for entry in entries if _same(entry.client_state, self._client_state)]
+        known = [entry for entry in entries if _same(entry.client_state, self.client_state)]
         if len(known) < len(entries):
             _log.warning("notification entries dropped", reason="wrong clientState", dropped=len(entries) - len(known))
         return self._publish(
@@ -149,21 +141,21 @@ class _Receiver:
         )
 
     def _take_context(self, body: bytes, trace: _Trace) -> Response:
-        reading = incoming.read(body, received=self._clock())
+        reading = incoming.read(body, received=self.clock())
         messages = [_message(event, trace) for event in reading.events]
         return self._publish(messages + [self._refused(part.body, part.reason) for part in reading.unreadable])
 
     def _refused(self, body: bytes, reason: DeadLetter) -> OutgoingMessage:
         _log.warning("message cannot be read", code=reason.code, reason=reason.text)
-        return OutgoingMessage(f"unreadable:{self._new_id()}", body, incoming.unreadable_header(reason))
+        return OutgoingMessage(f"unreadable:{self.new_id()}", body, incoming.unreadable_header(reason))
 
     def _publish(self, messages: Iterable[OutgoingMessage]) -> Response:
         batch = list(messages)
         if batch:
             try:
-                self._publisher.publish(self._topic, batch)
+                self.publisher.publish(self.topic, batch)
             except SyncError as error:
-                _log.error("messages not published", topic=self._topic, messages=len(batch), reason=error.text)
+                _log.error("messages not published", topic=self.topic, messages=len(batch), reason=error.text)
                 after = error.after if isinstance(error, Retry) else None
                 return _unavailable(after or _RETRY_AFTER)
         return Response(status_code=202)

@@ -102,7 +102,9 @@ def _time(document: Mapping[str, Any], inputs: Mapping[str, Any], received: date
     operation = moment(document.get("OperationCreatedOn"), add_offset=True)
     if time := operation or moment(document.get("EventTime")) or _modified_on(inputs.get("Target")) or received:
         return time
-    raise DeadLetter("The Dataverse context has no OperationCreatedOn: it was cut on its way.", code="incomplete_context")
+    raise DeadLetter(
+        "The Dataverse context has no OperationCreatedOn: it was cut on its way.", code="incomplete_context"
+    )
 
 
 def _modified_on(target: Any) -> datetime | None:
