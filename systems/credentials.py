@@ -29,14 +29,14 @@ class Token:
 
 
 class TokenSource(Protocol):
-    """One credential of a system."""
+    """One credential of a system, and the scope that its tokens are for (``https://contoso.crm4.dynamics.com/.default``)."""
 
     @property
     def client_id(self) -> str:
         """The application (client) id: what messages call the credential."""
 
-    def fetch(self, scope: str) -> Token:
-        """A fresh token for ``scope``.
+    def fetch(self) -> Token:
+        """A fresh token.
 
         Raises:
             Stop: the credential is refused.
@@ -51,15 +51,16 @@ class EntraClientSecret:
     tenant_id: str
     client_id: str
     client_secret: str = field(repr=False)
+    scope: str
     authority: str = "https://login.microsoftonline.com"
 
-    def fetch(self, scope: str) -> Token:
+    def fetch(self) -> Token:
         """See :meth:`TokenSource.fetch`."""
         try:
             with ClientSecretCredential(
                 self.tenant_id, self.client_id, self.client_secret, authority=self.authority, retry_total=0
             ) as credential:
-                token = credential.get_token(scope)
+                token = credential.get_token(self.scope)
         except ClientAuthenticationError as error:
             raise _refused(self.client_id, self.client_secret, self.authority, error.message) from None
         except AzureError as error:
@@ -76,16 +77,17 @@ class TokenEndpoint:
     url: str
     client_id: str
     client_secret: str = field(repr=False)
+    scope: str
     clock: Callable[[], float] = field(default=time.time, repr=False)
     transport: httpx2.BaseTransport | None = field(default=None, repr=False)
 
-    def fetch(self, scope: str) -> Token:
+    def fetch(self) -> Token:
         """See :meth:`TokenSource.fetch`."""
         form = {
             "grant_type": "client_credentials",
             "client_id": self.client_id,
             "client_secret": self.client_secret,
-            "scope": scope,
+            "scope": self.scope,
         }
         asked_at = self.clock()
         try:
@@ -111,9 +113,8 @@ class BearerAuth(httpx2.Auth):
     A 401 means that nothing was carried out, so sending a write again is safe.
     """
 
-    def __init__(self, source: TokenSource, scope: str, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, source: TokenSource, *, clock: Callable[[], float] = time.time) -> None:
         self._source = source
-        self._scope = scope
         self._clock = clock
         self._lock = threading.Lock()
         self._token: Token | None = None
@@ -137,7 +138,7 @@ class BearerAuth(httpx2.Auth):
         with self._lock:
             token = self._token
             if token is None or token is refused or self._clock() >= self._renew_at:
-                token = self._token = self._source.fetch(self._scope)
+                token = self._token = self._source.fetch()
                 lifetime = token.expires_at - self._clock()
                 self._renew_at = token.expires_at - min(300.0, lifetime / 10)
             return token

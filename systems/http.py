@@ -14,8 +14,8 @@ from schemas.errors import OutcomeUnknown, Retry, Stop, SyncError
 from schemas.json_codec import NotJson, decode
 from systems.credentials import BearerAuth, TokenSource
 
-_CONNECT_SECONDS = 10.0
-_ANSWER_SECONDS = 300.0
+CONNECT_TIMEOUT = 10.0
+READ_TIMEOUT = 120.0
 _NEVER_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError)
 
 
@@ -77,6 +77,8 @@ class HttpPool:
     Args:
         system: what messages call the system.
         concurrency: requests at once that one credential may have; a further one blocks.
+        connect_timeout: seconds until a connection must stand.
+        read_timeout: seconds in which the system must go on answering.
         transport: for tests; one for all credentials.
     """
 
@@ -85,10 +87,10 @@ class HttpPool:
         system: str,
         credentials: Sequence[TokenSource],
         *,
-        scope: str,
         concurrency: int,
         headers: Mapping[str, str],
-        timeout: float = _ANSWER_SECONDS,
+        connect_timeout: float,
+        read_timeout: float,
         transport: httpx2.BaseTransport | None = None,
     ) -> None:
         if not credentials:
@@ -96,9 +98,9 @@ class HttpPool:
         self._system = system
         self._clients = [
             httpx2.Client(
-                auth=BearerAuth(source, scope),
+                auth=BearerAuth(source),
                 headers=dict(headers),
-                timeout=httpx2.Timeout(timeout, connect=_CONNECT_SECONDS),
+                timeout=httpx2.Timeout(read_timeout, connect=connect_timeout),
                 limits=httpx2.Limits(max_connections=concurrency, max_keepalive_connections=concurrency),
                 transport=transport,
             )

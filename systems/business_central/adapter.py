@@ -11,9 +11,10 @@ from schemas.system import System
 from systems.business_central.columns import RelatedColumn
 from systems.business_central.errors import NAME
 from systems.business_central.reader import Reader
-from systems.business_central.service import CONCURRENCY, SCOPE, Service
+from systems.business_central.service import CONCURRENCY, Service
 from systems.business_central.writer import BATCH_LIMIT, Writer
 from systems.credentials import TokenSource
+from systems.http import CONNECT_TIMEOUT, READ_TIMEOUT
 from systems.interface import Capabilities, Page, RecordSystem, Write, WriteResult
 
 
@@ -24,8 +25,8 @@ class BusinessCentral(RecordSystem):
         url: the environment's root: ``https://api.businesscentral.dynamics.com/v2.0/<tenant>/<environment>``.
         company_id: the company's GUID.
         credentials: used in turn; limits are counted for each.
-        scope: what tokens are asked for; another one on premises.
-        timeout: seconds to wait for an answer.
+        connect_timeout: seconds until a connection must stand.
+        read_timeout: seconds in which the system must go on answering.
         transport: for tests.
     """
 
@@ -37,11 +38,18 @@ class BusinessCentral(RecordSystem):
         company_id: str,
         credentials: Sequence[TokenSource],
         *,
-        scope: str = SCOPE,
-        timeout: float = 300,
+        connect_timeout: float = CONNECT_TIMEOUT,
+        read_timeout: float = READ_TIMEOUT,
         transport: httpx2.BaseTransport | None = None,
     ) -> None:
-        self._service = Service(url, company_id, credentials, scope=scope, timeout=timeout, transport=transport)
+        self._service = Service(
+            url,
+            company_id,
+            credentials,
+            connect_timeout=connect_timeout,
+            read_timeout=read_timeout,
+            transport=transport,
+        )
         self._reader = Reader(self._service)
         self._writer = Writer(self._service, self._reader)
         self.capabilities = Capabilities(

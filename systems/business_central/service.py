@@ -15,7 +15,6 @@ from systems.credentials import TokenSource
 from systems.edm import EntityType, Model, NotMetadata, read_model
 from systems.http import Answer, HttpPool
 
-SCOPE = "https://api.businesscentral.dynamics.com/.default"
 CONCURRENCY = 5
 """Requests at once of one user (operational limits, online)."""
 
@@ -29,8 +28,8 @@ class Service:
         company_id: str,
         credentials: Sequence[TokenSource],
         *,
-        scope: str,
-        timeout: float,
+        connect_timeout: float,
+        read_timeout: float,
         transport: httpx2.BaseTransport | None,
     ) -> None:
         self._url = url.rstrip("/")
@@ -38,10 +37,10 @@ class Service:
         self._pool = HttpPool(
             NAME,
             credentials,
-            scope=scope,
             concurrency=CONCURRENCY,
             headers={"Accept": "application/json"},
-            timeout=timeout,
+            connect_timeout=connect_timeout,
+            read_timeout=read_timeout,
             transport=transport,
         )
         self._models: dict[str, Model] = {}

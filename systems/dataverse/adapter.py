@@ -15,6 +15,7 @@ from systems.dataverse.errors import NAME, read_refusal
 from systems.dataverse.reader import Reader
 from systems.dataverse.service import CONCURRENCY, Service
 from systems.dataverse.writer import BATCH_LIMIT, Writer
+from systems.http import CONNECT_TIMEOUT, READ_TIMEOUT
 from systems.interface import Capabilities, Page, RecordSystem, Write, WriteResult
 
 
@@ -26,8 +27,8 @@ class Dataverse(RecordSystem):
     Args:
         url: ``https://<organization>.crm<n>.dynamics.com``.
         credentials: used in turn; limits are counted for each.
-        scope: what tokens are asked for; by default the environment's own.
-        timeout: seconds to wait for an answer.
+        connect_timeout: seconds until a connection must stand.
+        read_timeout: seconds in which the system must go on answering.
         transport: for tests.
     """
 
@@ -38,11 +39,13 @@ class Dataverse(RecordSystem):
         url: str,
         credentials: Sequence[TokenSource],
         *,
-        scope: str | None = None,
-        timeout: float = 300,
+        connect_timeout: float = CONNECT_TIMEOUT,
+        read_timeout: float = READ_TIMEOUT,
         transport: httpx2.BaseTransport | None = None,
     ) -> None:
-        self._service = Service(url, credentials, scope=scope, timeout=timeout, transport=transport)
+        self._service = Service(
+            url, credentials, connect_timeout=connect_timeout, read_timeout=read_timeout, transport=transport
+        )
         self._reader = Reader(self._service)
         self._writer = Writer(self._service)
         self._choices = Choices(self._service)

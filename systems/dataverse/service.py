@@ -33,8 +33,8 @@ class Service:
         url: str,
         credentials: Sequence[TokenSource],
         *,
-        scope: str | None,
-        timeout: float,
+        connect_timeout: float,
+        read_timeout: float,
         transport: httpx2.BaseTransport | None,
     ) -> None:
         self._url = url.rstrip("/")
@@ -42,10 +42,10 @@ class Service:
         self._pool = HttpPool(
             NAME,
             credentials,
-            scope=scope or f"{self._url}/.default",
             concurrency=CONCURRENCY,
             headers=_HEADERS,
-            timeout=timeout,
+            connect_timeout=connect_timeout,
+            read_timeout=read_timeout,
             transport=transport,
         )
         self._model: Model | None = None

@@ -52,9 +52,9 @@ class Tokens:
     client_id: str = "worker"
     fetched: int = 0
 
-    def fetch(self, scope: str) -> Token:
+    def fetch(self) -> Token:
         self.fetched += 1
-        return Token(f"{scope}#{self.fetched}", expires_at=4e9)
+        return Token(f"token {self.fetched}", expires_at=4e9)
 
 
 def json_reply(document: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> httpx2.Response:

@@ -59,7 +59,7 @@ def test_a_hundred_ids_are_one_request_that_fits_an_address(service: WebService,
 
 
 def test_a_table_of_many_columns_is_read_in_smaller_batches(service: WebService, system: BusinessCentral) -> None:
-    wide = table(*(f"column{number:03}" for number in range(400)))
+    wide = table(*(f"column{number:03}" for number in range(500)))
     service.reply(found(), found())
     system.read(wide, [ONE] * 100)
     assert len(service.requests) == 2
