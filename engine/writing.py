@@ -124,8 +124,8 @@ def _end_unwritten(work: Work, context: BatchContext) -> None:
 def _end_written(work: Work, row: Row, context: BatchContext) -> None:
     """Written: couple, and see whether the destination kept what it was given."""
     if work.coupling is None:
-        flowing = {column.name for column in work.plan.flowing(context.direction) if column.compared}
-        base = {name: value for name, value in work.source.items() if name in flowing}
+        flowing = [column.name for column in work.plan.flowing(context.direction) if column.compared]
+        base = {name: work.source.get(name) for name in flowing}  # what is deferred was left blank
         coupling, outcome = new_coupling(work, context, row.id, base), Outcome.INSERTED
     else:
         coupling, outcome = work.coupling.copy(), Outcome.COUPLED if work.matched else Outcome.MODIFIED

@@ -199,6 +199,7 @@ class InProcessSystem(RecordSystem):
         values = {**(store.blank if old is None else old.values), **changes}
         if old is None and self._complete is not None:
             values = self._complete(table, values)
+            store.mention(values)
         row = Row(row_id, f'W/"{next(self._versions)}"', self._clock(), values)
         store.put(row)
         if self.on_change is not None:

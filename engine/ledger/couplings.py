@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, or_, select, tuple_, update
+from sqlalchemy.exc import IntegrityError
 
 from engine.ledger.models import CouplingModel, UncoupledModel, table_of
 from schemas.row import Value
@@ -153,10 +154,13 @@ def add(connection: Connection, couplings: Sequence[Coupling]) -> None:
     """Add new couplings.
 
     Raises:
-        sqlalchemy.exc.IntegrityError: one of the rows is coupled already.
+        CouplingMoved: one of the rows has been coupled meanwhile.
     """
     if couplings:
-        connection.execute(insert(_TABLE), [_values(coupling) for coupling in couplings])
+        try:
+            connection.execute(insert(_TABLE), [_values(coupling) for coupling in couplings])
+        except IntegrityError as error:
+            raise CouplingMoved from error
 
 
 def change(connection: Connection, couplings: Sequence[Coupling]) -> None:

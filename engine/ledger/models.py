@@ -91,7 +91,7 @@ class OpenOperationModel(Base):
     fingerprint: Mapped[str] = mapped_column(Text)
     attempts: Mapped[int]
     source_version: Mapped[str | None] = mapped_column(Text)
-    detail: Mapped[Any] = mapped_column(ExactJson)
+    detail: Mapped[Any] = mapped_column(ExactJson, nullable=True)
     run_id: Mapped[str | None] = mapped_column(_ID)
     first_at: Mapped[datetime] = mapped_column(UtcDateTime)
     last_at: Mapped[datetime] = mapped_column(UtcDateTime)

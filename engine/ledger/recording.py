@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import Connection, Engine, text
-from sqlalchemy.exc import IntegrityError
 
 from engine.ledger import couplings, intents, jobs, open_operations, outbox, runs
 from engine.ledger.couplings import Coupling, CouplingMoved, Uncoupled, Wanted
@@ -65,7 +64,7 @@ class Recording:
         try:
             with write(database) as connection:
                 return self._write(connection, now, release, published)
-        except (CouplingMoved, IntegrityError) as error:
+        except CouplingMoved as error:
             reason = "another worker changed one of these couplings in the meantime"
             raise Retry(reason, code="coupling_moved", after=0.05) from error
 
