@@ -146,6 +146,12 @@ def test_each_row_of_a_multiple_message_has_an_event_of_its_own() -> None:
     assert found[0].event.id != found[1].event.id
 
 
+def test_a_row_named_twice_has_one_event_with_the_columns_of_the_first() -> None:
+    rows = [entity("account", ACCOUNT, name="A"), entity("account", ACCOUNT, name="B")]
+    [change] = changes(nowhere("UpdateMultiple", InputParameters=parameters(Targets={"Entities": rows})))
+    assert change.entity == rows[0]
+
+
 def test_rows_created_together_get_their_ids_from_the_answer() -> None:
     rows = [{"Attributes": []}, {"Attributes": [], "LogicalName": "account", "Id": NO_GUID}]
     document = nowhere(

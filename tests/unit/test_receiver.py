@@ -167,6 +167,12 @@ def test_the_trace_of_the_request_goes_along(
     assert topic.messages[0].headers["traceparent"] == TRACE
 
 
+def test_an_event_keeps_the_trace_that_it_came_with(client: TestClient, topic: Topic) -> None:
+    client.post("/business-central", json=notification(entry()), headers={"traceparent": TRACE})
+    client.post("/dataverse", content=topic.messages[0].body, headers=KEY)
+    assert [event.traceparent for event in topic.events] == [TRACE, TRACE]
+
+
 def test_a_malformed_trace_is_ignored(client: TestClient, topic: Topic) -> None:
     client.post("/dataverse", json=context(), headers=KEY | {"traceparent": "here", "tracestate": "a=1"})
     [event] = topic.events
