@@ -5,13 +5,11 @@ vendor; which, its row will tell), in the direction out of its system. That goes
 the side that does not count is noticed, and set right from the side that does.
 """
 
-from collections.abc import Mapping
-
 from engine.operation import Delivery, Operation
 from engine.plan import Plans
 from schemas.change_event import ChangeEvent, ChangeKind
 from schemas.operations import OperationKey
-from schemas.system import Direction, System
+from schemas.system import Direction
 from schemas.topics import Message
 
 OUR_TAG = "twinrow:"
@@ -19,15 +17,10 @@ OUR_TAG = "twinrow:"
 
 
 class Intake:
-    """Makes operations of events.
+    """Makes operations of events."""
 
-    Args:
-        own_users: per system the id of the user that writes are made as; empty where events carry none.
-    """
-
-    def __init__(self, plans: Plans, own_users: Mapping[System, str]) -> None:
+    def __init__(self, plans: Plans) -> None:
         self._plans = plans
-        self._own_users = own_users
 
     def operations(self, message: Message, events: list[ChangeEvent]) -> list[Operation]:
         """The operations of one message, sharing its delivery; none where no mapping takes the events.
@@ -45,7 +38,7 @@ class Intake:
         if event.kind is ChangeKind.COLLECTION or event.record_id is None:
             return []
         direction = Direction.out_of(event.system)
-        echo = self._is_echo(event)
+        echo = event.origin is not None and event.origin.startswith(OUR_TAG)
         return [
             Operation(
                 key=OperationKey(plan.name, direction, event.record_id),
@@ -56,10 +49,3 @@ class Intake:
             )
             for plan in self._plans.of_table(event.system, event.table)
         ]
-
-    def _is_echo(self, event: ChangeEvent) -> bool:
-        """The cheap test: a tag of ours, or (where the sender drops tags) our own user without any tag."""
-        if event.origin is not None:
-            return event.origin.startswith(OUR_TAG)
-        own_user = self._own_users.get(event.system)
-        return bool(own_user) and event.actor == own_user

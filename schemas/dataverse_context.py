@@ -112,12 +112,13 @@ def _modified_on(target: Any) -> datetime | None:
 
 
 def _tag(document: Mapping[str, Any]) -> str | None:
-    """The ``tag`` of the request; a step may see it only in one of the contexts that led to its own."""
-    for context in _lineage(document):
-        tag = pairs(context.get("SharedVariables")).get("tag")
-        if isinstance(tag, str) and tag:
-            return tag
-    return None
+    """The ``tag`` of the request that did this itself.
+
+    The contexts that led here may carry one too; then the change is somebody's reaction to that request (a plug-in's,
+    on the same record or on another), and no echo of it.
+    """
+    tag = pairs(document.get("SharedVariables")).get("tag")
+    return tag if isinstance(tag, str) and tag else None
 
 
 def _lineage(document: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

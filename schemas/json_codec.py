@@ -5,6 +5,7 @@ and binary floating point would change amounts. Numbers with a fraction or an ex
 :class:`~decimal.Decimal` from the wire to the wire.
 """
 
+import json
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -27,10 +28,15 @@ def decode(body: bytes | str) -> Any:
     Raises:
         NotJson: if ``body`` is anything but exactly one JSON document in UTF-8.
     """
-    raw = body.encode() if isinstance(body, str) else body
+    raw = (body.encode() if isinstance(body, str) else body).removeprefix(_BYTE_ORDER_MARK)
     try:
-        return _decoder.decode(raw.removeprefix(_BYTE_ORDER_MARK))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, InvalidOperation) as error:
+        try:
+            return _decoder.decode(raw)
+        except msgspec.DecodeError:
+            if b"\\ud" not in raw and b"\\uD" not in raw:
+                raise
+            return _decode_with_halves(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, InvalidOperation, json.JSONDecodeError) as error:
         raise NotJson(str(error)) from error
 
 
@@ -42,3 +48,24 @@ def encode(document: Any) -> bytes:
 def encode_sorted(document: Any) -> bytes:
     """Like :func:`encode`, with members in order of their names: equal documents give equal bytes."""
     return _sorted_encoder.encode(document)
+
+
+def _decode_with_halves(raw: bytes) -> Any:
+    """A document with half a surrogate pair: a character that a length limit cut in two must not cost the rest."""
+    return _whole(json.loads(raw, parse_float=Decimal, parse_constant=_refuse))
+
+
+def _whole(value: Any) -> Any:
+    match value:
+        case str():
+            return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        case list():
+            return [_whole(item) for item in value]
+        case dict():
+            return {_whole(name): _whole(item) for name, item in value.items()}
+        case _:
+            return value
+
+
+def _refuse(name: str) -> Any:
+    raise json.JSONDecodeError(f"{name} is no JSON", name, 0)

@@ -233,6 +233,7 @@ class DataverseSide(_Model):
     choice: str | None = None
     """An option mapping: the rows are this choice column's options."""
     filter: dict[str, Condition] = {}
+    """A lookup that no column pairs goes by the name of its value: ``_primarycontactid_value``."""
     deactivate: dict[str, Scalar] | None = None
 
 

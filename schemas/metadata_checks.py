@@ -8,25 +8,23 @@ from schemas.mapping import Mapping, Mappings
 from schemas.system import System
 
 ColumnsOf: TypeAlias = Callable[[Mapping, System], frozenset[str] | None]
-"""The names of all columns of a mapping's table in a system; ``None`` where that is not known."""
+"""The columns of a mapping's table in a system, as :meth:`systems.interface.RecordSystem.columns` names them; ``None``
+where they are not known."""
 
 
 def check_against_metadata(mappings: Mappings, columns_of: ColumnsOf) -> list[Finding]:
     """A finding for every column that its table does not have.
 
-    Columns of related Business Central rows, and of a choice's options, are not described there and not checked. A
-    Dataverse lookup is known by its own name or by that of its value (``_ownerid_value``), and has a type column.
+    A Dataverse lookup may also go by the name of its value (``_ownerid_value``).
     """
     found: list[Finding] = []
     for mapping in mappings.mappings:
         for system in System:
-            if system is System.DATAVERSE and mapping.dataverse.choice:
-                continue
             known = columns_of(mapping, system)
             if known is None:
                 continue
             for path, name in _named(mapping, system):
-                if not _exists(name, known):
+                if name not in known and name.removeprefix("_").removesuffix("_value") not in known:
                     problem = f"{mapping.table_name(system)} has no column {name!r}"
                     found.append(Finding(mapping.name, path, problem, _suggestion(name, known)))
     return found
@@ -45,11 +43,6 @@ def _named(mapping: Mapping, system: System) -> Iterator[tuple[Path, str]]:
     for index, column in enumerate(mapping.columns):
         if name_in := column.name_in(system):
             yield ("columns", index), name_in
-
-
-def _exists(name: str, known: frozenset[str]) -> bool:
-    lookup = name.removesuffix("type")
-    return bool({name, f"_{name}_value"} & known) or (lookup != name and _exists(lookup, known)) or "/" in name
 
 
 def _suggestion(name: str, known: frozenset[str]) -> str:

@@ -64,7 +64,7 @@ class World:
         """A new worker over the same systems and ledger: what the old one had in memory is gone."""
         ranks = {plan.name: plan.rank for plan in self.plans.in_order()}
         self.scheduler = Scheduler(ranks, lambda: self.seconds)
-        self.intake = Intake(self.plans, {DV: WORKER})
+        self.intake = Intake(self.plans)
         self.synchronizer = Synchronizer(
             self.plans,
             self.systems,

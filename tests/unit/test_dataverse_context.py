@@ -259,13 +259,10 @@ def test_without_an_operation_time_the_next_best_one_counts() -> None:
         changes(timeless)
 
 
-def test_the_tag_is_found_in_any_context_that_led_here_and_the_nearest_counts() -> None:
-    far = {"SharedVariables": parameters(tag="far"), "ParentContext": None}
-    near = {"SharedVariables": parameters(tag="near"), "ParentContext": far}
-    between = {"SharedVariables": parameters(IsAutoTransact=True, tag=None), "ParentContext": far}
-    assert events(context(ParentContext=between))[0].origin == "far"
-    assert events(context(ParentContext=near))[0].origin == "near"
-    assert events(context(ParentContext=far, SharedVariables=parameters(tag="own")))[0].origin == "own"
+def test_the_tag_counts_only_in_the_context_of_the_change_itself() -> None:
+    parent = {"SharedVariables": parameters(tag="parent"), "ParentContext": None}
+    assert events(context(ParentContext=parent))[0].origin is None
+    assert events(context(ParentContext=parent, SharedVariables=parameters(tag="own")))[0].origin == "own"
 
 
 @pytest.mark.parametrize("user", [NO_GUID, None, "nobody"])
