@@ -126,7 +126,7 @@ class Reference(_Model):
     In a file, where nothing but the name is to be said: ``reference: CURRENCY``.
     """
 
-    model_config = ConfigDict(json_schema_extra=short_forms.accepts(short_forms.REFERENCE))
+    model_config = ConfigDict(json_schema_extra=short_forms.accepts_names)
 
     to: Annotated[tuple[str, ...], Field(min_length=1)]
     """Names of the mappings that may couple the record; the first that does counts."""
@@ -243,7 +243,7 @@ class MatchCriterion(_Model):
     In a file: ``match: [code]`` for one criterion of one column, ``match: [[name, city]]`` for one of two.
     """
 
-    model_config = ConfigDict(json_schema_extra=short_forms.accepts(short_forms.CRITERION))
+    model_config = ConfigDict(json_schema_extra=short_forms.accepts(short_forms.NAMES))
 
     columns: Annotated[tuple[str, ...], Field(min_length=1)]
     case_sensitive: bool = False

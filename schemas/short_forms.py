@@ -16,7 +16,6 @@ _DIRECTIONS = {"<->": "bidirectional", "->": "to_dataverse", "<-": "from_dataver
 
 _SCALAR: dict[str, JsonValue] = {"type": ["boolean", "integer", "number", "string", "null"]}
 _SCALARS: dict[str, JsonValue] = {"type": "array", "items": _SCALAR, "minItems": 1}
-_NAMES: dict[str, JsonValue] = {"type": "array", "items": {"type": "string"}, "minItems": 1}
 _ONLY_IF: dict[str, JsonValue] = {"enum": ["company", "person_ownership", "team_ownership"]}
 
 CONDITION: list[dict[str, JsonValue]] = [
@@ -29,8 +28,10 @@ CONDITION: list[dict[str, JsonValue]] = [
         "additionalProperties": False,
     },
 ]
-REFERENCE: list[dict[str, JsonValue]] = [{"type": "string"}, _NAMES]
-CRITERION: list[dict[str, JsonValue]] = [{"type": "string"}, _NAMES]
+NAMES: list[dict[str, JsonValue]] = [
+    {"type": "string"},
+    {"type": "array", "items": {"type": "string"}, "minItems": 1},
+]
 PAIR: dict[str, JsonValue] = {"type": "string", "pattern": r"^\S+\s+(<->|->|<-)\s+\S+$"}
 
 
@@ -89,6 +90,12 @@ def accepts(forms: list[dict[str, JsonValue]]) -> Callable[[dict[str, Any]], Non
         schema.update({"anyOf": [*forms, long], "description": long.pop("description", "")})
 
     return extend
+
+
+def accepts_names(schema: dict[str, Any]) -> None:
+    """Let the schema of a reference accept names alone, and one name where the long form has a list."""
+    schema["properties"]["to"] = {"anyOf": NAMES, "description": schema["properties"]["to"]["description"]}
+    accepts(NAMES)(schema)
 
 
 def accepts_pair(schema: dict[str, Any]) -> None:
