@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import httpx2
-from azure.core.exceptions import AzureError, ClientAuthenticationError
+from azure.core.exceptions import AzureError, ClientAuthenticationError, ServiceRequestError, ServiceResponseError
 from azure.identity import ClientSecretCredential
 
 from schemas.errors import Retry, Stop
@@ -58,12 +58,17 @@ class EntraClientSecret:
         """See :meth:`TokenSource.fetch`."""
         try:
             with ClientSecretCredential(
-                self.tenant_id, self.client_id, self.client_secret, authority=self.authority, retry_total=0
+                self.tenant_id,
+                self.client_id,
+                self.client_secret,
+                authority=self.authority,
+                disable_instance_discovery=True,  # the authority is configured, not discovered
+                retry_total=0,
             ) as credential:
                 token = credential.get_token(self.scope)
-        except ClientAuthenticationError as error:
-            raise _refused(self.client_id, self.client_secret, self.authority, error.message) from None
         except AzureError as error:
+            if _entra_refused(error):
+                raise _refused(self.client_id, self.client_secret, self.authority, error.message) from None
             raise Retry(f"No token for client {self.client_id}: {self.authority} cannot be reached.") from error
         except ValueError as error:  # azure-identity checks the shape of tenant and authority
             raise _refused(self.client_id, self.client_secret, self.authority, str(error)) from None
@@ -142,6 +147,16 @@ class BearerAuth(httpx2.Auth):
                 lifetime = token.expires_at - self._clock()
                 self._renew_at = token.expires_at - min(300.0, lifetime / 10)
             return token
+
+
+def _entra_refused(error: AzureError) -> bool:
+    """azure-identity raises its authentication error for a lost connection and for a broken server, too."""
+    if not isinstance(error, ClientAuthenticationError):
+        return False
+    status = error.status_code
+    if status is not None:
+        return status < 500 and status != 429
+    return not isinstance(error.__cause__, ServiceRequestError | ServiceResponseError)
 
 
 def _refused(client_id: str, secret: str, where: str, reason: str) -> Stop:

@@ -61,7 +61,7 @@ class Answer:
         try:
             # Counted from the answer's own date, so that differing clocks do not matter.
             wait = parsedate_to_datetime(value) - parsedate_to_datetime(self.headers.get("date", ""))
-        except ValueError:
+        except (ValueError, TypeError):  # no date, or one without a zone
             return None
         return max(0.0, wait.total_seconds())
 
