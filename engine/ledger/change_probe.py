@@ -34,7 +34,8 @@ class ChangeProbe:
             cursor.close()
         except (sqlite3.Error, exc.SQLAlchemyError):
             return True  # the caller's own query meets the same trouble, and reports it
-        changed, self._version = version != self._version, version
+        changed: bool = version != self._version
+        self._version = version
         return changed
 
     def close(self) -> None:
