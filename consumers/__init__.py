@@ -1,0 +1,1 @@
+"""What takes events off topics: the worker, and one subscriber a broker."""

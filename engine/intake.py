@@ -16,6 +16,10 @@ OUR_TAG = "twinrow:"
 """How the tag of every write of ours begins."""
 
 
+SWEEP = ""
+"""In place of a mapping's name: the operation is the sweep of a table, for whatever maps it."""
+
+
 class Intake:
     """Makes operations of events."""
 
@@ -23,10 +27,7 @@ class Intake:
         self._plans = plans
 
     def operations(self, message: Message, events: list[ChangeEvent]) -> list[Operation]:
-        """The operations of one message, sharing its delivery; none where no mapping takes the events.
-
-        Table-wide events (``COLLECTION``) are not for here: a sweep makes single ones of them.
-        """
+        """The operations of one message, sharing its delivery; none where no mapping takes the events."""
         operations = [operation for event in events for operation in self._of(event)]
         if operations:
             delivery = Delivery(message, len(operations))
@@ -35,9 +36,11 @@ class Intake:
         return operations
 
     def _of(self, event: ChangeEvent) -> list[Operation]:
-        if event.kind is ChangeKind.COLLECTION or event.record_id is None:
-            return []
         direction = Direction.out_of(event.system)
+        plans = self._plans.of_table(event.system, event.table)
+        if event.record_id is None:
+            key = OperationKey(SWEEP, direction, event.table)
+            return [Operation(key, ChangeKind.COLLECTION, event.time, sweep=event)] if plans else []
         echo = event.origin is not None and event.origin.startswith(OUR_TAG)
         return [
             Operation(
@@ -47,5 +50,5 @@ class Intake:
                 run_ids=(event.run_id,) if event.run_id else (),
                 echo=echo,
             )
-            for plan in self._plans.of_table(event.system, event.table)
+            for plan in plans
         ]

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from schemas.change_event import ChangeKind
+from schemas.change_event import ChangeEvent, ChangeKind
 from schemas.operations import OperationKey
 from schemas.topics import Message
 
@@ -21,11 +21,11 @@ class Operation:
     """The synchronization of one record in one direction, for one or more events that asked for it.
 
     Attributes:
-        kind: never COLLECTION.
         time: of the oldest event in it: where its latency counts from.
         run_ids: the runs that wait for its outcome.
         echo: every event in it was caused by a write of ours.
         attempts: how often it was given back as transient.
+        sweep: of a whole table instead (the key's record id is the table's name): the event that asked for it.
     """
 
     key: OperationKey
@@ -35,6 +35,7 @@ class Operation:
     echo: bool = False
     deliveries: list[Delivery] = field(default_factory=list)
     attempts: int = 0
+    sweep: ChangeEvent | None = None
 
     def absorbs(self, later: "Operation") -> bool:
         """Whether one synchronization serves both: it reads the row as it is when it runs.

@@ -12,6 +12,7 @@ from engine.ledger.jobs import JobError
 from engine.ledger.open_operations import OpenOperation, OpenStatus
 from engine.ledger.recording import Counted, Recording
 from engine.plan import Plans
+from engine.release import event_of
 from engine.work import Work
 from schemas.change_event import ChangeEvent, ChangeKind
 from schemas.errors import SyncError
@@ -148,16 +149,7 @@ class Recorder:
             )
 
     def _released(self, entry: OpenOperation) -> ChangeEvent:
-        system = entry.key.direction.source
-        return ChangeEvent(
-            id=self._new_id(),
-            system=system,
-            table=self._plans[entry.key.mapping].tables[system].name,
-            record_id=entry.key.record_id,
-            kind=entry.kind,
-            time=self._clock(),
-            run_id=entry.run_id,
-        )
+        return event_of(entry, self._plans, event_id=self._new_id(), now=self._clock())
 
     def _count(self, work: Work, recording: Recording) -> None:
         if work.outcome is None:

@@ -83,6 +83,12 @@ class Scheduler:
                 self._finished.append(message)
             self._changed.notify()
 
+    def begin(self, operation: Operation) -> None:
+        """Account for an operation that the caller runs itself, and ends with :meth:`done`."""
+        with self._changed:
+            self._load += len(operation.deliveries)
+            self._running.add(operation.key)
+
     def take(self, limit: int, timeout: float) -> Batch | None:
         """Up to ``limit`` ready operations of the first lane that has any.
 

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+import structlog
 from sqlalchemy import Engine
 
 from engine import creating, deleting, matching
@@ -32,10 +33,12 @@ from engine.scheduler import Batch
 from engine.work import Work
 from engine.writing import write_all
 from schemas.change_event import ChangeEvent
-from schemas.errors import Retry, Stop
+from schemas.errors import Retry, Skip, Stop
 from schemas.outcomes import Outcome
 from schemas.system import System
 from systems.interface import RecordSystem
+
+_log = structlog.get_logger()
 
 
 @dataclass(slots=True)
@@ -55,6 +58,14 @@ class BatchResult:
     hold: float = 0.0
     events: list[ChangeEvent] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
+
+    def add(self, other: "BatchResult") -> None:
+        """Take over what became of other operations of the lane."""
+        self.done += other.done
+        self.again += other.again
+        self.hold = max(self.hold, other.hold)
+        self.events += other.events
+        self.outcomes += other.outcomes
 
 
 class Synchronizer:
@@ -84,11 +95,26 @@ class Synchronizer:
         self._recorder = Recorder(plans, database, clock=clock, new_id=new_id, retry_failed_after=retry_failed_after)
 
     def run(self, batch: Batch, published: Iterable[str] = ()) -> BatchResult:
-        """Synchronize the batch's records. Never raises for trouble of systems or database: it is in the result.
+        """Synchronize the batch's records. Never raises: trouble of systems or database is in the result.
+
+        A record that the engine itself stumbles over fails alone, visibly, and holds up nobody.
 
         Args:
             published: ids of events of earlier results that a topic has acknowledged.
         """
+        try:
+            return self._run(batch, published, None)
+        except Exception as stumble:
+            _log.exception("a batch failed unexpectedly", mapping=batch.lane.mapping, records=len(batch.operations))
+            if len(batch.operations) == 1:
+                text = f"unexpected {type(stumble).__name__}; the log has the details, please report it"
+                return self._run(batch, published, Skip(text, code="unexpected"))
+        result = BatchResult()
+        for operation in batch.operations:
+            result.add(self.run(Batch(batch.lane, [operation])))
+        return result
+
+    def _run(self, batch: Batch, published: Iterable[str], stumble: Skip | None) -> BatchResult:
         plan = self._plans[batch.lane.mapping]
         works = [Work(operation, plan) for operation in batch.operations]
         context = BatchContext(
@@ -103,7 +129,10 @@ class Synchronizer:
         trouble: Retry | None = None
         pulls: list[Pull] = []
         try:
-            pulls = self._carry(works, context)
+            if stumble is not None:
+                works[0].end(Outcome.FAILED, stumble)
+            else:
+                pulls = self._carry(works, context)
         except Retry as error:
             trouble = error
             for work in works:

@@ -94,10 +94,25 @@ def waiting_on(connection: Connection, references: Sequence[str]) -> list[OpenOp
     return list(_select(connection, _TABLE.c.waits_on.in_(references))) if references else []
 
 
-def due(connection: Connection, now: datetime, limit: int) -> list[OpenOperation]:
-    """Those whose time has come, oldest first. By index."""
-    statement = select(_TABLE).where(_TABLE.c.due_at <= now).order_by(_TABLE.c.due_at).limit(limit)
-    return [_entry(row) for row in connection.execute(statement)]
+def is_due(connection: Connection, now: datetime) -> bool:
+    """Whether the time of any has come. By index."""
+    return connection.execute(select(_TABLE.c.due_at).where(_TABLE.c.due_at <= now).limit(1)).first() is not None
+
+
+def take_due(connection: Connection, now: datetime, limit: int) -> list[OpenOperation]:
+    """Those whose time has come, oldest first; nobody else gets them. By index."""
+    statement = (
+        select(_TABLE)
+        .where(_TABLE.c.due_at <= now)
+        .order_by(_TABLE.c.due_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    entries = [_entry(row) for row in connection.execute(statement)]
+    for entry in entries:
+        entry.due_at = None
+    put(connection, entries)
+    return entries
 
 
 def listed(

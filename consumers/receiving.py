@@ -1,0 +1,109 @@
+"""From the topic into the engine: read messages, schedule their operations, settle what is finished. One thread.
+
+Intake is bounded: while the engine has enough, the partitions are paused; polling goes on, so that the group does not
+take this worker for dead.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import TypeAlias
+
+import structlog
+from sqlalchemy import Engine
+
+from engine.intake import Intake
+from engine.ledger import dead_letters
+from engine.ledger.database import write
+from engine.operation import Operation
+from engine.scheduler import Scheduler
+from schemas import incoming
+from schemas.errors import DeadLetter
+from schemas.topics import Message, Subscriber
+
+_log = structlog.get_logger()
+
+_POLL = 500
+"""Messages taken at once, at most."""
+
+StartSweep: TypeAlias = Callable[[Operation], None]
+"""Starts the sweep that an operation asks for; whoever runs it gives the operation to the scheduler's ``done``."""
+
+
+class Receiving:
+    """One subscriber's way into the engine.
+
+    Args:
+        max_in_flight: unfinished deliveries above which nothing more is taken.
+    """
+
+    def __init__(
+        self,
+        subscriber: Subscriber,
+        intake: Intake,
+        scheduler: Scheduler,
+        database: Engine,
+        sweep: StartSweep,
+        *,
+        clock: Callable[[], datetime],
+        max_in_flight: int,
+    ) -> None:
+        self._subscriber = subscriber
+        self._intake = intake
+        self._scheduler = scheduler
+        self._database = database
+        self._sweep = sweep
+        self._clock = clock
+        self._max_in_flight = max_in_flight
+        self._paused = False
+
+    def turn(self, timeout: float) -> int:
+        """Take what is there, waiting up to ``timeout`` seconds for it, and settle what is finished; messages taken.
+
+        Raises:
+            Retry, Stop: of the broker, or of the database that dead letters go to; nothing is lost.
+        """
+        self.settle()
+        self._balance()
+        messages = self._subscriber.poll(_POLL, timeout)
+        if messages:
+            self._take(messages)
+        return len(messages)
+
+    def settle(self) -> None:
+        """Settle what is finished.
+
+        Raises:
+            Retry: it stays finished, and is settled with the next.
+        """
+        finished = self._scheduler.finished()
+        if finished:
+            self._subscriber.settle(finished)
+
+    def _balance(self) -> None:
+        load = self._scheduler.load
+        if load >= self._max_in_flight:
+            self._subscriber.pause(self._subscriber.assignment())
+            self._paused = True
+        elif self._paused and load <= self._max_in_flight // 2:
+            self._subscriber.resume(self._subscriber.assignment())
+            self._paused = False
+
+    def _take(self, messages: Sequence[Message]) -> None:
+        letters: list[tuple[Message, DeadLetter]] = []
+        scheduled: list[tuple[Message, list[Operation]]] = []
+        for message in messages:
+            reading = incoming.read(message.body, headers=message.headers, received=message.time)
+            letters.extend((message, unreadable.reason) for unreadable in reading.unreadable)
+            scheduled.append((message, self._intake.operations(message, reading.events)))
+        if letters:
+            # Before anything of these messages can finish: a dead letter is in the ledger before its position passes.
+            with write(self._database) as connection:
+                dead_letters.keep(connection, letters, self._clock())
+            for message, reason in letters:
+                _log.warning("dead letter", reason=reason.code, text=reason.text, topic=message.topic, key=message.key)
+        for message, operations in scheduled:
+            self._scheduler.offer(None if operations else message, [one for one in operations if one.sweep is None])
+            for operation in operations:
+                if operation.sweep is not None:
+                    self._scheduler.begin(operation)
+                    self._sweep(operation)
