@@ -322,9 +322,7 @@ def test_all_faults_of_all_files_come_at_once_in_reading_order(tmp_path: Path) -
     one = write(tmp_path, PROJECT.replace("number <->", "number ="), "one.yaml")
     two = write(
         tmp_path,
-        PROJECT.replace("PROJECT", "TASK").replace(
-            "number <-> new_number", "{pair: a <-> b, reference: PROJECT}"
-        )
+        PROJECT.replace("PROJECT", "TASK").replace("number <-> new_number", "{pair: a <-> b, reference: PROJECT}")
         + "        only_couple: true\n",
         "two.yaml",
     )
