@@ -51,6 +51,8 @@ What it raises itself goes through to the caller: a crash between two writes.
 class InProcessSystem(RecordSystem):
     """Tables come into being with their first row. Ids are lower case; values are kept as given.
 
+    The options of a choice column are a table of their own here, called ``account.paymenttermscode``.
+
     Args:
         system: the one to stand in for; decides whether callers choose ids and whether writes carry tags.
         user: whom :meth:`write` writes as.
@@ -109,7 +111,8 @@ class InProcessSystem(RecordSystem):
     def write(self, table: Table, writes: Sequence[Write], *, tag: str) -> list[WriteResult]:
         with self._lock:
             store, shape = self._open(table)
-            return [self._write(table.name, store, shape, write, tag) for write in writes]
+            name = _name(table)
+            return [self._write(name, store, shape, write, tag) for write in writes]
 
     def user_id(self) -> str:
         return self._user if self.capabilities.tags else ""
@@ -145,17 +148,18 @@ class InProcessSystem(RecordSystem):
             return dict(self._stores.setdefault(table, RowStore()).by_id)
 
     def _open(self, table: Table) -> tuple[RowStore, "_Shape"]:
-        store = self._stores.get(table.name)
+        name = _name(table)
+        store = self._stores.get(name)
         if store is None:
-            store = self._stores[table.name] = RowStore()
-        shape = self._shapes.get(table.name)
+            store = self._stores[name] = RowStore()
+        shape = self._shapes.get(name)
         if shape is None or shape.table is not table:
-            shape = self._shapes[table.name] = _Shape.of(table)
+            shape = self._shapes[name] = _Shape.of(table)
             store.mention(shape.names)
         return store, shape
 
     def _reading(self, table: Table) -> tuple[RowStore, "_Shape"]:
-        error = self.fault(Moment.BEFORE, table.name, None) if self.fault else None
+        error = self.fault(Moment.BEFORE, _name(table), None) if self.fault else None
         if error is not None:
             raise error
         return self._open(table)
@@ -237,6 +241,10 @@ class _Shape:
         names = tuple(name for name, column in table.columns.items() if column.readable)
         lookups = [name for name, column in table.columns.items() if column.kind is ColumnKind.LOOKUP]
         return cls(table, names, {f"{name}type": name for name in lookups if f"{name}type" in names})
+
+
+def _name(table: Table) -> str:
+    return f"{table.name}.{table.choice}" if table.choice else table.name
 
 
 def _cursor(last: Row, since: datetime | None) -> str:

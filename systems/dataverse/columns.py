@@ -88,10 +88,10 @@ class Columns:
         """A filter for rows whose ``column`` is ``value``; Dataverse compares text ignoring case."""
         known = self.written.get(column)
         if known is not None and known.kind is ColumnKind.LOOKUP:
-            return f"{lookup_property(column)} eq {bare_literal(value)}"
-        if isinstance(value, str) and column != self.key:
-            return f"{column} eq {text_literal(value)}"
-        return f"{column} eq {bare_literal(value)}"
+            column = lookup_property(column)
+        is_id = column == self.key or (column.startswith("_") and column.endswith("_value"))
+        literal = text_literal(value) if isinstance(value, str) and not is_id else bare_literal(value)
+        return f"{column} eq {literal}"
 
 
 def lookup_property(name: str) -> str:
