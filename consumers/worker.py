@@ -161,7 +161,7 @@ class Worker:
         """Run a thread's work; if it ends in an error, the worker ends with it: half a worker would only look alive."""
         try:
             work()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - raised again by run()
             _log.exception("the worker stops: one of its threads failed")
             self._crash = error
             self._stopping.set()

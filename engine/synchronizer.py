@@ -104,7 +104,7 @@ class Synchronizer:
         """
         try:
             return self._run(batch, published, None)
-        except Exception as stumble:
+        except Exception as stumble:  # noqa: BLE001 - logged, and recorded with the record it happened to
             _log.exception("a batch failed unexpectedly", mapping=batch.lane.mapping, records=len(batch.operations))
             if len(batch.operations) == 1:
                 text = f"unexpected {type(stumble).__name__}; the log has the details, please report it"

@@ -43,6 +43,10 @@ _READ_ONLY = {"read_only": True, "postgresql_readonly": True}
 _writers: dict[str | None, Lock] = {}
 
 
+INTEGER64 = BigInteger().with_variant(Integer, "sqlite")
+"""64 bits. SQLite numbers rows by itself only in a column declared INTEGER; its integers have 64 bits anyway."""
+
+
 class UtcDateTime(TypeDecorator[datetime]):
     """A moment in microseconds: aware in, aware UTC out. Naive values are refused."""
 
@@ -95,8 +99,7 @@ class Base(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
-    # SQLite numbers rows by itself only in a column declared INTEGER; its integers have 64 bits anyway.
-    type_annotation_map = {datetime: UtcDateTime, int: BigInteger().with_variant(Integer, "sqlite")}
+    type_annotation_map = {datetime: UtcDateTime, int: INTEGER64}
 
 
 def open_database(url: str) -> Engine:

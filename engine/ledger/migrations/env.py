@@ -4,13 +4,19 @@ from typing import Any, Literal
 
 from alembic import context
 from alembic.autogenerate.api import AutogenContext
+from sqlalchemy import BigInteger
 
 from engine.ledger.database import Base, ExactJson, UtcDateTime
 
 
 def _render(kind: str, item: Any, _context: AutogenContext) -> str | Literal[False]:
     """Our column types by the names that ``script.py.mako`` imports."""
-    return f"{type(item).__name__}()" if kind == "type" and isinstance(item, ExactJson | UtcDateTime) else False
+    match kind, item:
+        case "type", ExactJson() | UtcDateTime():
+            return f"{type(item).__name__}()"
+        case "type", BigInteger():
+            return "INTEGER64"
+    return False
 
 
 context.configure(

@@ -3,13 +3,14 @@
 import sqlalchemy as sa
 from alembic import op
 
-from engine.ledger.database import ExactJson, UtcDateTime
+from engine.ledger.database import INTEGER64, ExactJson, UtcDateTime
 
-revision = ${repr(up_revision)}
-down_revision = ${repr(down_revision)}
+revision = "${up_revision}"
+down_revision = "${down_revision}"
 branch_labels = None
 depends_on = None
 
 
 def upgrade() -> None:
+    """${message}."""
     ${upgrades if upgrades else "pass"}

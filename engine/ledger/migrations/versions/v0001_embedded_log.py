@@ -3,33 +3,31 @@
 import sqlalchemy as sa
 from alembic import op
 
-from engine.ledger.database import ExactJson, UtcDateTime
+from engine.ledger.database import INTEGER64, UtcDateTime
 
 revision = "0001"
 down_revision = None
 branch_labels = None
 depends_on = None
 
-_INTEGER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
-
 
 def upgrade() -> None:
     """From nothing."""
     op.create_table(
         "log_partitions",
-        sa.Column("id", _INTEGER, nullable=False),
+        sa.Column("id", INTEGER64, nullable=False),
         sa.Column("topic", sa.String(), nullable=False),
-        sa.Column("number", _INTEGER, nullable=False),
-        sa.Column("first_offset", _INTEGER, nullable=False),
-        sa.Column("next_offset", _INTEGER, nullable=False),
+        sa.Column("number", INTEGER64, nullable=False),
+        sa.Column("first_offset", INTEGER64, nullable=False),
+        sa.Column("next_offset", INTEGER64, nullable=False),
         sa.Column("last_time", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_log_partitions"),
         sa.UniqueConstraint("topic", "number", name="uq_log_partitions_topic_number"),
     )
     op.create_table(
         "log_messages",
-        sa.Column("partition_id", _INTEGER, autoincrement=False, nullable=False),
-        sa.Column("offset", _INTEGER, autoincrement=False, nullable=False),
+        sa.Column("partition_id", INTEGER64, autoincrement=False, nullable=False),
+        sa.Column("offset", INTEGER64, autoincrement=False, nullable=False),
         sa.Column("key", sa.String(), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.Column("headers", sa.Text(), nullable=False),
@@ -44,7 +42,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "log_members",
-        sa.Column("id", _INTEGER, nullable=False),
+        sa.Column("id", INTEGER64, nullable=False),
         sa.Column("group_name", sa.String(), nullable=False),
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("last_seen", UtcDateTime(), nullable=False),
@@ -57,10 +55,10 @@ def upgrade() -> None:
     op.create_table(
         "log_positions",
         sa.Column("group_name", sa.String(), nullable=False),
-        sa.Column("partition_id", _INTEGER, nullable=False),
-        sa.Column("position", _INTEGER, nullable=False),
-        sa.Column("owner_id", _INTEGER, nullable=True),
-        sa.Column("target_id", _INTEGER, nullable=True),
+        sa.Column("partition_id", INTEGER64, nullable=False),
+        sa.Column("position", INTEGER64, nullable=False),
+        sa.Column("owner_id", INTEGER64, nullable=True),
+        sa.Column("target_id", INTEGER64, nullable=True),
         sa.ForeignKeyConstraint(["group_name"], ["log_groups.name"], name="fk_log_positions_group_name"),
         sa.ForeignKeyConstraint(["partition_id"], ["log_partitions.id"], name="fk_log_positions_partition_id"),
         sa.ForeignKeyConstraint(
