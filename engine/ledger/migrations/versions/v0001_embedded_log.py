@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from engine.ledger.database import INTEGER64, UtcDateTime
+from engine.ledger.database import INTEGER64, ExactJson, UtcDateTime
 
 revision = "0001"
 down_revision = None
