@@ -48,9 +48,9 @@ class Plan:
         self.columns = tuple(self._planned(column, name) for column, name in _named(mapping.columns))
         self.by_name = {column.name: column for column in self.columns}
         self._choice_targets = {
-            column.name: bool(mappings[column.reference.to[0]].dataverse.choice)
-            for column in mapping.columns
-            if column.reference
+            column.name: bool(mappings[column.column.reference.to[0]].dataverse.choice)
+            for column in self.columns
+            if column.column.reference
         }
 
     def flowing(self, direction: Direction) -> tuple[PlannedColumn, ...]:
