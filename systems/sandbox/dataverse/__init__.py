@@ -1,0 +1,1 @@
+"""Dataverse's Web API v9.2 and its events."""

@@ -1,0 +1,1 @@
+"""OData as both systems speak it: filters, query options and paging over the rows of a :class:`Table`."""
