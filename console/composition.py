@@ -1,0 +1,202 @@
+"""Composition: every object of a process, built from the settings. The only place that knows every concrete class."""
+
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from functools import cached_property
+from types import TracebackType
+from typing import Self
+from uuid import uuid4
+
+from sqlalchemy import Engine
+from starlette.applications import Starlette
+
+from console.failures import Misconfigured
+from console.principals import Principal
+from consumers.embedded_log import EmbeddedSubscriber
+from consumers.executor import Observer
+from consumers.worker import Limits, Sweep, Worker
+from engine.ledger.clock import Clock, utc_now
+from engine.ledger.database import open_database
+from engine.ledger.log_topics import create_topic
+from engine.ledger.migrations import migrate
+from engine.plan import Plans
+from engine.synchronizer import Synchronizer
+from producers.embedded_log import EmbeddedPublisher
+from producers.receiver import create_app
+from schemas import mapping_file
+from schemas.mapping_file import LoadedMappings
+from schemas.settings import Settings
+from schemas.system import System
+from schemas.topics import Publisher, RevokeListener, Subscriber
+from systems.business_central import BusinessCentral
+from systems.dataverse import Dataverse
+from systems.interface import RecordSystem
+
+
+def new_id() -> str:
+    """A text that nobody has used before."""
+    return str(uuid4())
+
+
+class Composition:
+    """One process's objects, each built when first asked for; leaving the ``with`` block closes them, last built first.
+
+    Ask from one thread. Building raises what the object's own constructor raises, besides
+    :class:`~schemas.mapping_file.MappingFaults` for everything that needs the mappings.
+
+    Args:
+        systems: instead of those of the settings.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        clock: Clock = utc_now,
+        monotonic: Callable[[], float] = time.monotonic,
+        new_id: Callable[[], str] = new_id,
+        systems: Mapping[System, RecordSystem] | None = None,
+    ) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.monotonic = monotonic
+        self.new_id = new_id
+        self._given = systems
+        self._closing = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._closing.close()
+
+    @cached_property
+    def database(self) -> Engine:
+        """The database of ledger and embedded log; connects on first use."""
+        database = open_database(self.settings.database.connection_url())
+        self._closing.callback(database.dispose)
+        return database
+
+    @cached_property
+    def loaded(self) -> LoadedMappings:
+        """The mapping files, read and checked."""
+        return mapping_file.load(self.settings.mappings, self.settings.features)
+
+    @cached_property
+    def plans(self) -> Plans:
+        """The mappings, ready to run."""
+        return Plans(self.loaded.mappings)
+
+    @property
+    def topic(self) -> str:
+        """Where changes arrive."""
+        return self.settings.topics.changes
+
+    @cached_property
+    def publisher(self) -> Publisher:
+        """Puts events on topics."""
+        publisher = EmbeddedPublisher(self.database, clock=self.clock)
+        self._closing.callback(publisher.close)
+        return publisher
+
+    def subscriber(self, group: str, member: str, on_revoke: RevokeListener | None = None) -> Subscriber:
+        """A member of ``group`` that reads the changes; whoever asks for it closes it."""
+        return EmbeddedSubscriber(self.database, [self.topic], group, member, on_revoke, clock=self.clock)
+
+    @cached_property
+    def principals(self) -> Mapping[System, tuple[Principal, ...]]:
+        """The service principals of each system."""
+        sections = {
+            System.BUSINESS_CENTRAL: self.settings.business_central,
+            System.DATAVERSE: self.settings.dataverse,
+        }
+        return {
+            system: tuple(Principal(name, one, section.scope(one)) for name, one in section.credentials.items())
+            for system, section in sections.items()
+        }
+
+    @cached_property
+    def systems(self) -> Mapping[System, RecordSystem]:
+        """Both systems of record; nothing is requested yet."""
+        systems = self._given or self._real_systems()
+        for system in systems.values():
+            self._closing.callback(system.close)
+        return systems
+
+    @cached_property
+    def synchronizer(self) -> Synchronizer:
+        """Carries batches from one system to the other."""
+        return Synchronizer(self.plans, self.systems, self.database, clock=self.clock, new_id=self.new_id)
+
+    def worker(self, sweep: Sweep, *, observer: Observer = lambda _batch, _result: None) -> Worker:
+        """A worker of the settings' group, which closes its subscriber itself when it ends."""
+        wanted = self.settings.worker
+        return Worker(
+            [self.subscriber(wanted.group, wanted.member or self.new_id())],
+            self.publisher,
+            self.topic,
+            self.plans,
+            self.synchronizer,
+            self.database,
+            sweep,
+            clock=self.clock,
+            monotonic=self.monotonic,
+            new_id=self.new_id,
+            limits=Limits(threads=wanted.threads, max_in_flight=wanted.max_in_flight),
+            observer=observer,
+        )
+
+    def receiver_app(self) -> Starlette:
+        """The web receiver.
+
+        Raises:
+            Misconfigured: a secret that senders vouch for themselves with is missing.
+        """
+        receiver = self.settings.receiver
+        client_state, webhook_key = receiver.secret("client_state"), receiver.secret("webhook_key")
+        for name, secret in (("client_state", client_state), ("webhook_key", webhook_key)):
+            if not secret:
+                raise Misconfigured(
+                    f"The receiver needs a secret receiver.{name}: without it anybody could send notifications.",
+                    f"Put one into a file and name that as receiver.{name}_file, "
+                    f"or set TWINROW_RECEIVER__{name.upper()}.",
+                )
+        return create_app(
+            self.publisher,
+            self.topic,
+            client_state=client_state or "",
+            webhook_key=webhook_key or "",
+            new_id=self.new_id,
+            clock=self.clock,
+        )
+
+    def prepare(self) -> None:
+        """Bring the database's schema up to date, and make the topics that are not there.
+
+        Raises:
+            Retry: the database is away or locked.
+            Stop: it refuses, or the topic is there with another number of partitions.
+        """
+        migrate(self.database)
+        create_topic(self.database, self.topic, self.settings.topics.partitions)
+
+    def _real_systems(self) -> dict[System, RecordSystem]:
+        business_central, dataverse = self.settings.business_central, self.settings.dataverse
+        return {
+            System.BUSINESS_CENTRAL: BusinessCentral(
+                business_central.url,
+                business_central.company,
+                self.principals[System.BUSINESS_CENTRAL],
+                connect_timeout=business_central.timeouts.connect,
+                read_timeout=business_central.timeouts.read,
+            ),
+            System.DATAVERSE: Dataverse(
+                dataverse.url,
+                self.principals[System.DATAVERSE],
+                connect_timeout=dataverse.timeouts.connect,
+                read_timeout=dataverse.timeouts.read,
+            ),
+        }
