@@ -65,7 +65,7 @@ def adopt(works: Iterable[Work], context: BatchContext) -> None:
 
 def prepare(works: Iterable[Work], context: BatchContext) -> None:
     """Give works that are still uncoupled their create, announced in the ledger. One transaction a batch."""
-    announced = []
+    announced, replaced = [], []
     for work in works:
         if not work.open or work.coupling is not None:
             continue
@@ -77,10 +77,13 @@ def prepare(works: Iterable[Work], context: BatchContext) -> None:
         row_id = _chosen_id(work, context)
         work.write = Create(row_id, values)
         known = {name: work.source[name] for name in work.source if name in work.plan.by_name and _is_sent(work, name)}
+        if work.intent is not None:
+            replaced.append(work.key)
         work.intent = Intent(work.key, row_id, known, context.clock())
         announced.append(work.intent)
     if announced:
         with write(context.database) as connection:
+            intents.fulfil(connection, replaced)
             intents.declare(connection, announced)
 
 

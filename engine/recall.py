@@ -32,13 +32,13 @@ def recall(works: Sequence[Work], plans: Plans, plan: Plan, direction: Direction
     source = direction.source
     with read(database) as connection:
         # Intents before couplings: one that is fulfilled in between shows as a coupling, never as neither.
-        counter = intents.load(connection, plan.name, direction.reverse)
-        own = {intent.key.record_id: intent for intent in intents.load(connection, plan.name, direction)}
+        announced = intents.load(connection, plan.name)
         coupled = couplings.load(connection, plan.name, source, ids)
         entries = open_operations.load(connection, plan.name, direction, ids)
         uncoupled = couplings.load_uncoupled(connection, plan.name, source, ids)
         overwriting = runs.overwriting(connection, {run_id for work in works for run_id in work.operation.run_ids})
         only_coupled = mapping_states.wants_only_coupled(connection, plans.mappings.mappings)
+    own = {intent.key.record_id: intent for intent in announced if intent.key.direction is direction}
     for work in works:
         record_id = work.key.record_id
         work.coupling = coupled.get(record_id)
@@ -46,4 +46,4 @@ def recall(works: Sequence[Work], plans: Plans, plan: Plan, direction: Direction
         work.uncoupled = uncoupled.get(record_id)
         work.intent = own.get(record_id)
         work.overwrite = not overwriting.isdisjoint(work.operation.run_ids)
-    return Recalled(only_coupled, counter)
+    return Recalled(only_coupled, [intent for intent in announced if intent.key.direction is not direction])

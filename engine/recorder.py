@@ -66,6 +66,8 @@ class Recorder:
         if settled is not None:
             if settled.id is None:
                 recording.added.append(settled)
+                if work.uncoupled is not None:
+                    recording.coupled_again.append(work.uncoupled)
             elif before is not None and settled != replace(
                 before, last_to_dataverse=settled.last_to_dataverse, last_from_dataverse=settled.last_from_dataverse
             ):

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, or_, select, tuple_, update
+from sqlalchemy import BindParameter, Connection, bindparam, delete, func, insert, or_, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 
 from engine.ledger.models import CouplingModel, UncoupledModel, table_of
@@ -13,6 +13,18 @@ from schemas.row import Value
 from schemas.system import System
 
 _TABLE = table_of(CouplingModel)
+
+# Statements of the hot path are made once: making one costs more than running it.
+_IDS: BindParameter[Sequence[str]] = bindparam("ids", expanding=True)
+_ID_COLUMNS = {System.BUSINESS_CENTRAL: _TABLE.c.bc_id, System.DATAVERSE: _TABLE.c.dv_id}
+_OF_MAPPING = _TABLE.c.mapping == bindparam("mapping")
+_LOAD = {system: select(_TABLE).where(_OF_MAPPING, column.in_(_IDS)) for system, column in _ID_COLUMNS.items()}
+_TAKEN = {system: select(column).where(_OF_MAPPING, column.in_(_IDS)) for system, column in _ID_COLUMNS.items()}
+_LOAD_UNCOUPLED = select(UncoupledModel.record_id, UncoupledModel.generation).where(
+    UncoupledModel.mapping == bindparam("mapping"),
+    UncoupledModel.system == bindparam("system"),
+    UncoupledModel.record_id.in_(_IDS),
+)
 
 
 @dataclass(slots=True)
@@ -78,20 +90,14 @@ class Uncoupled:
 
 def load(connection: Connection, mapping: str, system: System, ids: Sequence[str]) -> dict[str, Coupling]:
     """The couplings of these rows of ``system``, by row id. One query, by index."""
-    column = _id_column(system)
-    rows = connection.execute(select(_TABLE).where(_TABLE.c.mapping == mapping, column.in_(ids)))
+    rows = connection.execute(_LOAD[system], {"mapping": mapping, "ids": ids})
     couplings = (Coupling(**row) for row in rows.mappings())
     return {coupling.id_in(system): coupling for coupling in couplings}
 
 
 def load_uncoupled(connection: Connection, mapping: str, system: System, ids: Sequence[str]) -> dict[str, Uncoupled]:
     """Which of these rows were uncoupled on purpose. One query, by primary key."""
-    model = UncoupledModel
-    rows = connection.execute(
-        select(model.record_id, model.generation).where(
-            model.mapping == mapping, model.system == system.value, model.record_id.in_(ids)
-        )
-    )
+    rows = connection.execute(_LOAD_UNCOUPLED, {"mapping": mapping, "system": system.value, "ids": ids})
     return {row.record_id: Uncoupled(mapping, system, row.record_id, row.generation) for row in rows}
 
 
@@ -145,9 +151,7 @@ def resolve(connection: Connection, wanted: Iterable[Wanted]) -> list[Coupled]:
 
 def taken(connection: Connection, mapping: str, system: System, ids: Sequence[str]) -> frozenset[str]:
     """Which of these rows of ``system`` are coupled already."""
-    column = _id_column(system)
-    rows = connection.execute(select(column).where(_TABLE.c.mapping == mapping, column.in_(ids)))
-    return frozenset(rows.scalars())
+    return frozenset(connection.execute(_TAKEN[system], {"mapping": mapping, "ids": ids}).scalars())
 
 
 def add(connection: Connection, couplings: Sequence[Coupling]) -> None:
@@ -203,7 +207,7 @@ def note_uncoupled(connection: Connection, records: Sequence[Uncoupled], at: dat
     """Remember that these rows are not to be created on the other side by themselves."""
     if not records:
         return
-    forget_uncoupled(connection, [(record.mapping, record.system, record.record_id) for record in records])
+    forget_uncoupled(connection, records)
     connection.execute(
         insert(UncoupledModel),
         [
@@ -219,10 +223,10 @@ def note_uncoupled(connection: Connection, records: Sequence[Uncoupled], at: dat
     )
 
 
-def forget_uncoupled(connection: Connection, records: Iterable[tuple[str, System, str]]) -> None:
+def forget_uncoupled(connection: Connection, records: Iterable[Uncoupled]) -> None:
     """These rows are coupled again."""
     model = UncoupledModel
-    keys = [(mapping, system.value, record_id) for mapping, system, record_id in records]
+    keys = [(record.mapping, record.system.value, record.record_id) for record in records]
     if keys:
         connection.execute(delete(model).where(tuple_(model.mapping, model.system, model.record_id).in_(keys)))
 
@@ -233,6 +237,12 @@ def page(connection: Connection, mapping: str, after_id: int, limit: int) -> lis
         select(_TABLE).where(_TABLE.c.mapping == mapping, _TABLE.c.id > after_id).order_by(_TABLE.c.id).limit(limit)
     )
     return [Coupling(**row) for row in rows.mappings()]
+
+
+def count(connection: Connection) -> dict[str, int]:
+    """How many couplings each mapping has; absent where none."""
+    rows = connection.execute(select(CouplingModel.mapping, func.count()).group_by(CouplingModel.mapping))
+    return dict(rows.tuples().all())
 
 
 _CHANGEABLE = (
@@ -248,10 +258,6 @@ _CHANGEABLE = (
     "last_from_dataverse",
     "revision",
 )
-
-
-def _id_column(system: System) -> Any:
-    return _TABLE.c.bc_id if system is System.BUSINESS_CENTRAL else _TABLE.c.dv_id
 
 
 def _values(coupling: Coupling) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, insert, select, tuple_
+from sqlalchemy import Connection, bindparam, delete, insert, select, tuple_
 
 from engine.ledger.models import IntentModel, table_of
 from schemas.operations import OperationKey
@@ -17,6 +17,7 @@ from schemas.row import Value
 from schemas.system import Direction
 
 _TABLE = table_of(IntentModel)
+_LOAD = select(_TABLE).where(_TABLE.c.mapping == bindparam("mapping"))
 _KEY = tuple_(_TABLE.c.mapping, _TABLE.c.direction, _TABLE.c.record_id)
 
 
@@ -36,18 +37,16 @@ class Intent:
     at: datetime
 
 
-def load(connection: Connection, mapping: str, direction: Direction) -> list[Intent]:
-    """All intents of a mapping in one direction: what is being created just now, or was when a worker died."""
-    statement = select(_TABLE).where(_TABLE.c.mapping == mapping, _TABLE.c.direction == direction.value)
+def load(connection: Connection, mapping: str) -> list[Intent]:
+    """All intents of a mapping, both ways: what is being created just now, or was when a worker died."""
     return [
         Intent(OperationKey(row.mapping, Direction(row.direction), row.record_id), row.created_id, row.values, row.at)
-        for row in connection.execute(statement)
+        for row in connection.execute(_LOAD, {"mapping": mapping})
     ]
 
 
 def declare(connection: Connection, intents: Sequence[Intent]) -> None:
-    """Add, replacing earlier ones of the same records."""
-    fulfil(connection, [intent.key for intent in intents])
+    """Add intents of records that have none."""
     connection.execute(
         insert(_TABLE),
         [

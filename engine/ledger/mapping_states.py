@@ -1,14 +1,17 @@
-"""What was decided about a mapping after its file was written: whether uncoupled rows are created."""
+"""What was decided about a mapping after its file was written, and how far it was synchronized."""
 
 from collections.abc import Iterable
+from datetime import datetime
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, or_, select, update
 
 from engine.ledger.models import MappingStateModel, table_of
 from engine.ledger.upsert import insert_missing
 from schemas.mapping import Mapping
+from schemas.system import System
 
 _TABLE = table_of(MappingStateModel)
+_WATERMARKS = {System.BUSINESS_CENTRAL: _TABLE.c.bc_watermark, System.DATAVERSE: _TABLE.c.dv_watermark}
 
 
 def wants_only_coupled(connection: Connection, mappings: Iterable[Mapping]) -> dict[str, bool]:
@@ -50,6 +53,25 @@ def clearing_runs(connection: Connection) -> frozenset[str]:
     """The runs that have only-coupled cleared now."""
     statement = select(_TABLE.c.cleared_by).where(_TABLE.c.cleared_by.is_not(None)).distinct()
     return frozenset(connection.execute(statement).scalars())
+
+
+def watermarks(connection: Connection) -> dict[tuple[str, System], datetime]:
+    """By mapping and system: rows changed before were synchronized by a run. Absent where none has finished."""
+    rows = connection.execute(select(_TABLE.c.mapping, *_WATERMARKS.values()))
+    return {
+        (mapping, system): moment
+        for mapping, *moments in rows
+        for system, moment in zip(_WATERMARKS, moments, strict=True)
+        if moment is not None
+    }
+
+
+def advance_watermark(connection: Connection, mapping: str, system: System, to: datetime) -> None:
+    """Move a watermark forward; it never goes back."""
+    _ensure(connection, [mapping])
+    column = _WATERMARKS[system]
+    statement = update(_TABLE).where(_TABLE.c.mapping == mapping, or_(column.is_(None), column < to))
+    connection.execute(statement.values({column: to}))
 
 
 def _ensure(connection: Connection, names: list[str]) -> None:

@@ -162,7 +162,7 @@ class RunTableModel(Base):
     state: Mapped[str] = mapped_column(_STATUS)
     cursor: Mapped[str | None] = mapped_column(Text)
     produced: Mapped[int]
-    """Rows whose event is acknowledged. Rows, not events: an event twice on the topic counts once."""
+    """Rows registered. Rows, not events: an event twice on the topic counts once."""
     processed: Mapped[int]
     message: Mapped[str] = mapped_column(Text)
     watermark: Mapped[datetime | None] = mapped_column(UtcDateTime)

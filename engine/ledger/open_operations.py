@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, insert, select, tuple_
+from sqlalchemy import Connection, bindparam, delete, insert, select, tuple_
 
 from engine.ledger.models import OpenOperationModel, table_of
 from schemas.change_event import ChangeKind
@@ -14,6 +14,14 @@ from schemas.operations import OperationKey
 from schemas.system import Direction
 
 _TABLE = table_of(OpenOperationModel)
+
+# Statements of the hot path are made once: making one costs more than running it.
+_LOAD = select(_TABLE).where(
+    _TABLE.c.mapping == bindparam("mapping"),
+    _TABLE.c.direction == bindparam("direction"),
+    _TABLE.c.record_id.in_(bindparam("ids", expanding=True)),
+)
+_WAITING = select(_TABLE).where(_TABLE.c.waits_on.in_(bindparam("references", expanding=True)))
 
 
 class OpenStatus(StrEnum):
@@ -63,15 +71,8 @@ class OpenOperation:
 
 def load(connection: Connection, mapping: str, direction: Direction, ids: Sequence[str]) -> dict[str, OpenOperation]:
     """The open operations of these records, by record id. One query, by primary key."""
-    return {
-        entry.key.record_id: entry
-        for entry in _select(
-            connection,
-            _TABLE.c.mapping == mapping,
-            _TABLE.c.direction == direction.value,
-            _TABLE.c.record_id.in_(ids),
-        )
-    }
+    rows = connection.execute(_LOAD, {"mapping": mapping, "direction": direction.value, "ids": ids})
+    return {row.record_id: _entry(row) for row in rows}
 
 
 def put(connection: Connection, entries: Sequence[OpenOperation]) -> None:
@@ -91,7 +92,9 @@ def close(connection: Connection, keys: Iterable[OperationKey]) -> None:
 
 def waiting_on(connection: Connection, references: Sequence[str]) -> list[OpenOperation]:
     """Those that wait for any of these records. One query, by index."""
-    return list(_select(connection, _TABLE.c.waits_on.in_(references))) if references else []
+    if not references:
+        return []
+    return [_entry(row) for row in connection.execute(_WAITING, {"references": references})]
 
 
 def is_due(connection: Connection, now: datetime) -> bool:
@@ -125,10 +128,6 @@ def listed(
     if status:
         statement = statement.where(_TABLE.c.status == status.value)
     return [_entry(row) for row in connection.execute(statement)]
-
-
-def _select(connection: Connection, *conditions: ColumnElement[bool]) -> Iterable[OpenOperation]:
-    return (_entry(row) for row in connection.execute(select(_TABLE).where(*conditions)))
 
 
 def _values(entry: OpenOperation) -> dict[str, Any]:

@@ -21,7 +21,6 @@ from schemas.change_event import ChangeEvent
 from schemas.errors import Retry
 from schemas.operations import OperationKey
 from schemas.outcomes import Outcome
-from schemas.system import System
 
 _GATE_LOCK = 0x7477696E726F77
 """PostgreSQL advisory lock of whoever parks or couples; on SQLite there is one writer anyway."""
@@ -45,6 +44,7 @@ class Recording:
     changed: list[Coupling] = field(default_factory=list)
     removed: list[Coupling] = field(default_factory=list)
     left: list[Uncoupled] = field(default_factory=list)
+    coupled_again: list[Uncoupled] = field(default_factory=list)
     opened: list[OpenOperation] = field(default_factory=list)
     closed: list[OperationKey] = field(default_factory=list)
     waits: dict[OperationKey, Wanted] = field(default_factory=dict)
@@ -81,9 +81,7 @@ class Recording:
         couplings.note_uncoupled(connection, self.left, now)
         couplings.change(connection, self.changed)
         couplings.add(connection, self.added)
-        couplings.forget_uncoupled(
-            connection, [(one.mapping, system, one.id_in(system)) for one in self.added for system in System]
-        )
+        couplings.forget_uncoupled(connection, self.coupled_again)
         intents.fulfil(connection, self.fulfilled)
         open_operations.close(connection, self.closed)
         open_operations.put(connection, self.opened)

@@ -44,10 +44,26 @@ class RunState(StrEnum):
     BLOCKED = "Blocked"
     CANCELLED = "Cancelled"
 
+    @property
+    def over(self) -> bool:
+        """Whether nothing follows."""
+        return self in _OVER
+
+
+_OVER = frozenset({RunState.FINISHED, RunState.ERROR, RunState.BLOCKED, RunState.CANCELLED})
+
 
 @dataclass(slots=True)
 class RunTable:
-    """One mapping in one direction of a run."""
+    """One mapping in one direction of a run.
+
+    Attributes:
+        cursor: where reading goes on; every row before it is registered.
+        produced: rows registered. Rows, not events: an event twice on the topic counts once.
+        processed: rows that had an outcome.
+        watermark: the newest time of change among the rows read.
+        started_at: when the first page was registered.
+    """
 
     mapping: str
     direction: Direction
@@ -59,6 +75,11 @@ class RunTable:
     watermark: datetime | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None
+
+    @property
+    def read_out(self) -> bool:
+        """Whether every row is registered."""
+        return self.started_at is not None and self.cursor is None
 
 
 @dataclass(slots=True)
@@ -124,8 +145,7 @@ def overwriting(connection: Connection, run_ids: Collection[str]) -> frozenset[s
 
 def unfinished(connection: Connection) -> list[str]:
     """Ids of runs that are not over, oldest first."""
-    over = [RunState.FINISHED.value, RunState.ERROR.value, RunState.CANCELLED.value]
-    statement = select(_RUNS.c.id).where(_RUNS.c.state.not_in(over)).order_by(_RUNS.c.started_at)
+    statement = select(_RUNS.c.id).where(_RUNS.c.finished_at.is_(None)).order_by(_RUNS.c.started_at)
     return list(connection.execute(statement).scalars())
 
 
@@ -134,18 +154,16 @@ def listed(connection: Connection, limit: int = 20) -> list[str]:
     return list(connection.execute(select(_RUNS.c.id).order_by(_RUNS.c.started_at.desc()).limit(limit)).scalars())
 
 
-def save_run(connection: Connection, run: Run) -> None:
-    """Write the run's state back (its tables by :func:`save_table`)."""
-    connection.execute(
-        update(_RUNS)
-        .where(_RUNS.c.id == run.id)
-        .values(state=run.state.value, heartbeat_at=run.heartbeat_at, finished_at=run.finished_at, options=run.options)
-    )
+def end(connection: Connection, run_id: str, state: RunState, at: datetime) -> bool:
+    """The run is over, as ``state``. False where it was over before."""
+    statement = update(_RUNS).where(_RUNS.c.id == run_id, _RUNS.c.finished_at.is_(None))
+    return connection.execute(statement.values(state=state.value, finished_at=at)).rowcount == 1
 
 
-def beat(connection: Connection, run_id: str, at: datetime) -> None:
-    """Say that the process behind a run lives."""
-    connection.execute(update(_RUNS).where(_RUNS.c.id == run_id).values(heartbeat_at=at))
+def cancel_tables(connection: Connection, run_id: str, at: datetime) -> None:
+    """What the run has not come to, or not finished, it will not."""
+    statement = update(_TABLES).where(_TABLES.c.run_id == run_id, _TABLES.c.finished_at.is_(None))
+    connection.execute(statement.values(state=RunState.CANCELLED.value, finished_at=at))
 
 
 def save_table(connection: Connection, run_id: str, table: RunTable) -> None:
@@ -174,6 +192,25 @@ def register(
     if fresh:
         statement = _where_table(run_id, mapping, direction).values(produced=_TABLES.c.produced + fresh)
         connection.execute(statement)
+
+
+def pending(
+    connection: Connection, run_id: str, mapping: str, direction: Direction, *, after: str, limit: int
+) -> list[str]:
+    """Registered rows without an outcome, in order of their ids from behind ``after``. By index."""
+    statement = (
+        select(_RECORDS.c.record_id)
+        .where(
+            _RECORDS.c.run_id == run_id,
+            _RECORDS.c.mapping == mapping,
+            _RECORDS.c.direction == direction.value,
+            _RECORDS.c.record_id > after,
+            _RECORDS.c.outcome == _PENDING,
+        )
+        .order_by(_RECORDS.c.record_id)
+        .limit(limit)
+    )
+    return list(connection.execute(statement).scalars())
 
 
 def record_outcomes(
