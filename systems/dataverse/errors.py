@@ -27,7 +27,7 @@ def write_refusal(answer: Answer, table: str, write: Write) -> SyncError:
             return Reread(RereadReason.EXISTS, f"{subject} exists already.", code=code)
     elif code == _VERSION or (answer.status == 412 and not code):
         return Reread(RereadReason.CHANGED, f"{subject} was changed by somebody else.", code=code)
-    if code == _NOT_FOUND and _speaks_of(answer, write):
+    if (code == _NOT_FOUND or (answer.status == 404 and not code)) and _speaks_of(answer, write):
         return Reread(RereadReason.GONE, f"{subject} no longer exists.", code=code)
     if code in _UNIQUE:
         return Skip(f"{words} Couple the two rows, or change the value that must be unique.", code=code)

@@ -104,6 +104,7 @@ def test_the_type_of_a_polymorphic_lookup_comes_from_its_annotation(service: Web
         (412, "0x80060882", RereadReason.CHANGED),
         (412, "", RereadReason.CHANGED),
         (404, "0x80040217", RereadReason.GONE),
+        (404, "", RereadReason.GONE),
     ],
 )
 def test_a_failed_precondition_of_an_update_is_told_by_its_code(
