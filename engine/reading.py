@@ -2,6 +2,7 @@
 
 ::
 
+    the local currency    has no row in Business Central to compare with: Ignored
     our own echo          coupled and settled: Unchanged; not coupled (yet): Ignored
     row is gone           coupled: a deletion; else Ignored
     outside the filter    Ignored
@@ -19,6 +20,7 @@ from engine.context import BatchContext
 from engine.filters import admits
 from engine.ledger.intents import Intent
 from engine.ledger.open_operations import OpenStatus
+from engine.references import ZERO_ID
 from engine.work import Work
 from schemas.change_event import ChangeKind
 from schemas.errors import Retry, Skip
@@ -31,8 +33,11 @@ _COUPLING_WAIT = 0.5
 
 
 def end_echoes(works: Iterable[Work], context: BatchContext) -> None:
-    """End what our own writes caused, without reading anything."""
+    """End what our own writes caused, and what has no counterpart to read, without reading anything."""
     for work in works:
+        if work.coupling is not None and work.coupling.bc_id == ZERO_ID:
+            work.end(Outcome.IGNORED)
+            continue
         if not work.operation.echo or work.operation.run_ids:
             continue
         if work.coupling is None:

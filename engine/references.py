@@ -14,7 +14,9 @@ from schemas.errors import Skip
 from schemas.row import Row, Value
 from schemas.system import System
 
-_ZERO_ID = "00000000-0000-0000-0000-000000000000"
+ZERO_ID = "00000000-0000-0000-0000-000000000000"
+"""Business Central's id of no row: a blank, and what stands for the local currency in its coupling."""
+
 _UNCOUPLED = "uncoupled:"
 
 BY_ID = {System.BUSINESS_CENTRAL: "bc_id", System.DATAVERSE: "dv_id"}
@@ -24,7 +26,7 @@ BY_ID = {System.BUSINESS_CENTRAL: "bc_id", System.DATAVERSE: "dv_id"}
 def wanted(column: PlannedColumn, system: System, value: Value) -> Wanted | None:
     """What the ledger is to be asked about a reference's value in ``system``; ``None`` for a blank."""
     reference = column.column.reference
-    if reference is None or value is None or value in ("", _ZERO_ID):
+    if reference is None or value is None or value in ("", ZERO_ID):
         return None
     if system is System.DATAVERSE:
         return Wanted(reference.to, "dv_id", frozenset((str(value).lower(),)))
@@ -98,7 +100,7 @@ class References:
         if system is System.DATAVERSE:
             return int(str(value)) if plan.is_option_reference(column) and value is not None else value
         if value is None:
-            return _ZERO_ID if reference.by == "id" else ""
+            return ZERO_ID if reference.by == "id" else ""
         found = self.find(Wanted(reference.to, "dv_id", frozenset((str(value),))))
         if found is None:
             raise Skip(f"column {column.name}: the record {value} must be coupled first", code="must_be_coupled")
