@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from urllib.parse import quote, urljoin
 
@@ -36,7 +37,7 @@ def bare_literal(value: Value) -> str:
         return "null"
     if isinstance(value, bool):
         return str(value).lower()
-    return value if isinstance(value, str) else f"{value:f}"
+    return f"{value:f}" if isinstance(value, Decimal) else str(value)
 
 
 def any_of(key: str, ids: Sequence[str]) -> str:
@@ -46,7 +47,8 @@ def any_of(key: str, ids: Sequence[str]) -> str:
 
 def id_batches(ids: Sequence[str], key: str, fixed: str, limit: int) -> Iterator[Sequence[str]]:
     """``ids`` in batches of at most ``limit`` whose :func:`any_of` fits an address together with ``fixed``."""
-    one = len(escape(any_of(key, ["0" * 36, "0" * 36]))) // 2 + 1
+    guid = "0" * 36
+    one = len(escape(any_of(key, [guid, guid]))) - len(escape(any_of(key, [guid])))
     size = max(1, min(limit, (_LONGEST_URL - len(fixed)) // one))
     for start in range(0, len(ids), size):
         yield ids[start : start + size]
