@@ -17,7 +17,7 @@ wanted. Any other wait might never end, and a row that waits in vain is worse th
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from engine.filters import admits
@@ -29,9 +29,11 @@ from schemas.change_event import ChangeKind
 from schemas.errors import Park, Skip
 from schemas.mapping import MissingReference
 from schemas.outcomes import Outcome
-from schemas.row import Row, Value
+from schemas.row import Row, Table, Value
 from schemas.system import System
 from systems.interface import RecordSystem
+
+_SCAN_PAGE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +170,28 @@ def _read_parents(plan: Plan, system: RecordSystem, wishes: list[tuple[str, str,
     found = [(by_id[id_], row) for id_, row in system.read(table, list(by_id)).items()] if by_id else []
     key_column = plan.mapping.business_central.referenced_by
     if by_key and key_column is not None:
-        criteria: list[dict[str, Value]] = [{key_column: value} for value, _ in by_key]
-        for (_, on), rows in zip(by_key, system.find(table, criteria), strict=True):
-            found.extend((on, row) for row in rows)
+        wanted_keys = dict(by_key)
+        found.extend((wanted_keys[value], row) for value, row in _find_by_key(system, table, key_column, wanted_keys))
     return found
+
+
+def _find_by_key(
+    system: RecordSystem, table: Table, key_column: str, keys: Collection[str]
+) -> Iterator[tuple[str, Row]]:
+    """Rows by the column that other tables name them by: asked for, or where it is a related row's, met in a scan."""
+    if "/" not in key_column:
+        criteria: list[dict[str, Value]] = [{key_column: key} for key in keys]
+        for key, rows in zip(keys, system.find(table, criteria), strict=True):
+            yield from ((key, row) for row in rows)
+        return
+    missing, cursor = set(keys), None
+    while missing:
+        page = system.scan(table, since=None, cursor=cursor, page_size=_SCAN_PAGE)
+        for row in page.rows:
+            key = str(row.values.get(key_column) or "").strip().upper()
+            if key in missing:
+                missing.discard(key)
+                yield key, row
+        cursor = page.cursor
+        if cursor is None:
+            return
