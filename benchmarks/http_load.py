@@ -28,7 +28,7 @@ _MAPPINGS = Path(__file__).parent / "http_mappings.yaml"
 
 
 @contextmanager
-def _stack(customers: int, threads: int) -> Iterator[tuple[SandboxProcess, Harness, EmbeddedPublisher]]:
+def stack(customers: int, threads: int) -> Iterator[tuple[SandboxProcess, Harness, EmbeddedPublisher]]:
     with SandboxProcess(customers) as sandbox, tempfile.TemporaryDirectory() as folder:
         about = sandbox.about
         database = open_database(f"sqlite:///{folder}/bench.db")
@@ -69,7 +69,7 @@ def burst(customers: int) -> dict[str, float]:
     Raises:
         WrongResult: the rows of the two systems differ in the end.
     """
-    with _stack(customers, threads=4) as (sandbox, harness, publisher):
+    with stack(customers, threads=4) as (sandbox, harness, publisher):
         ids = sandbox.about["customers"]
         _publish(publisher, System.BUSINESS_CENTRAL, "customers", ids)
         seconds = harness.run_to_rest()
@@ -93,7 +93,7 @@ def paced(customers: int, per_second: float) -> dict[str, float]:
     Raises:
         WrongResult: the rows of the two systems differ in the end.
     """
-    with _stack(customers, threads=8) as (sandbox, harness, publisher):
+    with stack(customers, threads=8) as (sandbox, harness, publisher):
         ids = sandbox.about["customers"]
         _publish(publisher, System.BUSINESS_CENTRAL, "customers", ids)
         harness.run_to_rest()
