@@ -23,12 +23,13 @@ class Courier:
         self._changed = threading.Condition()
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix=f"{name}-delivery")
         self._thread = threading.Thread(target=self._dispatch, name=f"{name}-courier", daemon=True)
-        self._thread.start()
 
     def schedule(self, delay: float, job: Job) -> None:
         """Run ``job`` in ``delay`` seconds; never after :meth:`close`. A job must handle its own errors."""
         with self._changed:
             if not self._closed:
+                if not self._thread.is_alive():
+                    self._thread.start()
                 heapq.heappush(self._due, (time.monotonic() + delay, next(self._numbers), job))
                 self._changed.notify_all()
 
@@ -50,7 +51,8 @@ class Courier:
             self._closed = True
             self._due.clear()
             self._changed.notify_all()
-        self._thread.join()
+        if self._thread.is_alive():
+            self._thread.join()
         self._pool.shutdown()
 
     def __enter__(self) -> Self:

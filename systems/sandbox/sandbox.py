@@ -17,16 +17,16 @@ class Sandbox:
     """
 
     def __init__(self, settings: SandboxSettings | None = None) -> None:
-        """The ports are taken; requests are answered from :meth:`start` on.
-
-        Raises:
-            OSError: a port is taken already.
-        """
         self.settings = settings or SandboxSettings()
         shared = self.settings
         self.tokens = TokenIssuer(shared.tenant, shared.clients, shared.token_lifetime, shared.clock)
         self.business_central = BusinessCentral(
-            shared.business_central, host=shared.host, tenant=shared.tenant, tokens=self.tokens, clock=shared.clock
+            shared.business_central,
+            host=shared.host,
+            tenant=shared.tenant,
+            tokens=self.tokens,
+            clock=shared.clock,
+            new_id=shared.new_id,
         )
         self.dataverse = Dataverse(
             shared.dataverse,
@@ -36,6 +36,7 @@ class Sandbox:
             clients=shared.clients,
             tokens=self.tokens,
             clock=shared.clock,
+            new_id=shared.new_id,
         )
 
     @property
@@ -49,8 +50,17 @@ class Sandbox:
         return f"{self.business_central.origin}{self.tokens.path}"
 
     def start(self) -> None:
+        """Answer requests from now on; only then the addresses are known.
+
+        Raises:
+            OSError: a port is taken.
+        """
         self.business_central.start()
-        self.dataverse.start()
+        try:
+            self.dataverse.start()
+        except OSError:
+            self.stop()
+            raise
 
     def stop(self) -> None:
         """Close both. Idempotent."""

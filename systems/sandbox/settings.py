@@ -1,5 +1,6 @@
 """What a sandbox is started with."""
 
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -21,7 +22,11 @@ REAL_DATAVERSE_LIMITS = Limits(requests=6000, execution_time=timedelta(minutes=2
 
 
 def _integration_client() -> tuple[Client, ...]:
-    return (Client("00000000-0000-4000-8000-0000000000c1", "sandbox", INTEGRATION_USER),)
+    return (Client("00000000-0000-4000-8000-0000000000c1", "sandbox-secret", INTEGRATION_USER),)
+
+
+def _random_id() -> str:
+    return str(uuid.uuid4())
 
 
 def _now() -> datetime:
@@ -66,6 +71,7 @@ class SandboxSettings:
         clients: the registered applications.
         token_lifetime: after which a bearer token is refused.
         clock: the time in both systems; delays of deliveries are wall-clock time.
+        new_id: gives the ids of new rows.
     """
 
     host: str = "127.0.0.1"
@@ -73,5 +79,6 @@ class SandboxSettings:
     clients: tuple[Client, ...] = field(default_factory=_integration_client)
     token_lifetime: timedelta = timedelta(hours=1)
     clock: Callable[[], datetime] = _now
+    new_id: Callable[[], str] = _random_id
     business_central: BusinessCentralSettings = field(default_factory=BusinessCentralSettings)
     dataverse: DataverseSettings = field(default_factory=DataverseSettings)

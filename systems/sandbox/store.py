@@ -36,8 +36,9 @@ class Transaction:
 class Store:
     """The tables of one system. Versions grow by one with every write of any table, as in a database."""
 
-    def __init__(self, clock: Clock, first_version: int = 1) -> None:
+    def __init__(self, clock: Clock, new_id: Callable[[], str], first_version: int = 1) -> None:
         self.clock = clock
+        self.new_id = new_id
         self.lock = threading.RLock()
         self._tables: dict[str, Table] = {}
         self._version = first_version

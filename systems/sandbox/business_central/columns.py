@@ -93,8 +93,9 @@ def flag(name: str) -> Column:
 
 def wire_time(moment: datetime) -> str:
     """UTC with milliseconds, trailing zeros dropped as the server does: ``2026-11-22T10:00:00.12Z``."""
-    fraction = f"{moment.microsecond // 1000:03}".rstrip("0")
-    return f"{moment:%Y-%m-%dT%H:%M:%S}{'.' + fraction if fraction else ''}Z"
+    whole, _, fraction = moment.isoformat(timespec="milliseconds").removesuffix("+00:00").partition(".")
+    significant = fraction.rstrip("0")
+    return f"{whole}.{significant}Z" if significant else f"{whole}Z"
 
 
 def encode_member(member: str) -> str:

@@ -1,6 +1,5 @@
 """Writing rows by the rules of the application: cleaning, numbering, keys, references, side effects, announcements."""
 
-import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -64,7 +63,7 @@ class Rows:
             for column in definition.columns:
                 if column.required and not row[column.name].strip():
                     raise dialog(f'A "{column.name}" must be provided.')
-            record_id = str(uuid.uuid4()) if given_id is None else ID.clean(given_id)
+            record_id = self.store.new_id() if given_id is None else ID.clean(given_id)
             if self.table(definition).get(record_id) is not None:
                 raise self._exists(definition, f"$systemId='{record_id}'")
             record = self.put(definition, record_id, row, user, "created")

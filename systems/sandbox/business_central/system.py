@@ -1,10 +1,11 @@
 """Business Central in the sandbox, as a test or a demo holds it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
 from systems.sandbox.admin import AdminApi
+from systems.sandbox.business_central import contact_rules
 from systems.sandbox.business_central.api import BusinessCentralApi
 from systems.sandbox.business_central.company import Company
 from systems.sandbox.business_central.notifications import Notifier
@@ -26,14 +27,21 @@ class BusinessCentral(SandboxSystem):
     """The environment with its one company."""
 
     def __init__(
-        self, settings: BusinessCentralSettings, *, host: str, tenant: str, tokens: TokenIssuer, clock: Clock
+        self,
+        settings: BusinessCentralSettings,
+        *,
+        host: str,
+        tenant: str,
+        tokens: TokenIssuer,
+        clock: Clock,
+        new_id: Callable[[], str],
     ) -> None:
         super().__init__(
             "business-central",
             host=host,
             port=settings.port,
             tokens=tokens,
-            store=Store(clock, _FIRST_VERSION),
+            store=Store(clock, new_id, _FIRST_VERSION),
             limits=settings.limits,
             latency=settings.latency,
             longest_url=settings.longest_url,
@@ -128,6 +136,18 @@ class BusinessCentral(SandboxSystem):
     def count(self, entity_set: str) -> int:
         with self.store.lock:
             return len(self._rows.table(page_named(entity_set).table))
+
+    def company_contact_number(self, entity_set: str, record_id: str) -> str:
+        """The number of the contact that stands for a customer or vendor: what its people name as their company.
+
+        Raises:
+            LookupError: there is none.
+        """
+        with self.store.lock:
+            contact = contact_rules.company_contact(self._rows, page_named(entity_set).table, record_id)
+        if contact is None:
+            raise LookupError(f"{entity_set}({record_id}) has no contact")
+        return str(contact.values["number"])
 
     def post_entry(self, customer_id: str, amount: Decimal) -> None:
         """Post to a customer's ledger: its balance is another, its modification time is not.

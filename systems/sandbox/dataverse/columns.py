@@ -83,7 +83,7 @@ class Column:
 
 def wire_time(moment: datetime) -> str:
     """UTC in whole seconds: ``2026-11-22T10:00:00Z``."""
-    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+    return moment.isoformat(timespec="seconds").removesuffix("+00:00") + "Z"
 
 
 def _text(column: Column, value: object) -> str | None:

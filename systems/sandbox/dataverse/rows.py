@@ -78,7 +78,7 @@ class Rows:
             ApiError: the platform refuses it.
         """
         with self.store.transaction():
-            chosen = record_id or submitted.values.get(definition.key) or str(uuid.uuid4())
+            chosen = record_id or submitted.values.get(definition.key) or self.store.new_id()
             if self.table(definition).get(chosen) is not None:
                 raise row_exists()
             row = definition.defaults | submitted.values | {definition.key: chosen}

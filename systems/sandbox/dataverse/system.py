@@ -1,7 +1,7 @@
 """Dataverse in the sandbox, as a test or a demo holds it."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -45,13 +45,14 @@ class Dataverse(SandboxSystem):
         clients: tuple[Client, ...],
         tokens: TokenIssuer,
         clock: Clock,
+        new_id: Callable[[], str],
     ) -> None:
         super().__init__(
             "dataverse",
             host=host,
             port=settings.port,
             tokens=tokens,
-            store=Store(clock, _FIRST_VERSION),
+            store=Store(clock, new_id, _FIRST_VERSION),
             limits=settings.limits,
             latency=settings.latency,
             longest_url=settings.longest_url,

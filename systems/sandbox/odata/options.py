@@ -34,6 +34,9 @@ class QueryOptions:
     skiptoken: str | None
 
 
+_NOTHING = QueryOptions(filter=None, orderby=(), select=(), expand={}, top=None, skip=0, count=False, skiptoken=None)
+
+
 def read_options(query: Mapping[str, str], supported: Callable[[str], bool]) -> QueryOptions:
     """The options in a decoded query string.
 
@@ -41,6 +44,8 @@ def read_options(query: Mapping[str, str], supported: Callable[[str], bool]) -> 
         BadOption: an option is malformed, or is not ``supported``.
         FilterSyntaxError: from the filter.
     """
+    if not query:
+        return _NOTHING
     for name in query:
         if name.startswith("$") and not supported(name):
             raise BadOption(f"The query parameter '{name}' is not supported.")
