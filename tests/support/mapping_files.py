@@ -1,6 +1,7 @@
 """Mapping files for tests, derived from the ones that ship."""
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,7 @@ Changes = Mapping[str, Mapping[str, Any]]
 
 def standard_mappings(folder: Path, changes: Changes | None = None, *, only_coupled: bool = False) -> Path:
     """A file with the standard mappings, all of them with this ``only_coupled``, then with ``changes``."""
-    mappings = read_yaml(STANDARD.read_bytes(), str(STANDARD)).data["mappings"]
-    wanted = changes or {}
+    mappings, wanted = _standard(), changes or {}
     unknown = wanted.keys() - {mapping["name"] for mapping in mappings}
     assert not unknown, f"no standard mappings {unknown}"
     changed = [mapping | {"only_coupled": only_coupled} | wanted.get(mapping["name"], {}) for mapping in mappings]
@@ -27,3 +27,9 @@ def mapping_file(folder: Path, *mappings: Mapping[str, Any]) -> Path:
     file = folder / f"mappings-{len(list(folder.iterdir()))}.yaml"
     file.write_bytes(json_codec.encode({"mappings": mappings}))  # JSON is YAML too
     return file
+
+
+@cache
+def _standard() -> list[dict[str, Any]]:
+    mappings: list[dict[str, Any]] = read_yaml(STANDARD.read_bytes(), str(STANDARD)).data["mappings"]
+    return mappings

@@ -1,0 +1,85 @@
+"""A worker process in a thread of this one: objects of its own, started and stopped like the real thing."""
+
+from collections.abc import Callable, Mapping
+from threading import Event, Thread
+from typing import TypeAlias
+
+from console.composition import Composition
+from engine.local_currency import LocalCurrency
+from producers.context import ProducerContext
+from producers.sweep import Sweep
+from schemas.system import System
+from systems.interface import RecordSystem
+
+_PATIENCE = 0.02
+"""Seconds that a producer waits at most where it would wait longer."""
+
+_END = 30.0
+"""Seconds after which a worker that does not end has failed."""
+
+Systems: TypeAlias = Mapping[System, RecordSystem]
+Through: TypeAlias = Callable[[Systems], Systems]
+"""Wraps the systems of a process."""
+
+
+class WorkerProcess:
+    """See the module's docstring. Owns ``composition``."""
+
+    def __init__(self, composition: Composition) -> None:
+        self.composition = composition
+        self.worker = composition.worker(Sweep(producer_context(composition)))
+        self._errors: list[Exception] = []
+        self._thread = Thread(target=self._run, name="worker")
+        self._stopped = False
+
+    @property
+    def alive(self) -> bool:
+        """Whether it runs."""
+        return self._thread.is_alive()
+
+    def start(self) -> None:
+        """Begin to work."""
+        objects = self.composition
+        LocalCurrency(
+            None, objects.plans, objects.systems, objects.database, clock=objects.clock, new_id=objects.new_id
+        ).couple()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """As SIGTERM does; returns when it has ended in order. Idempotent.
+
+        Raises:
+            AssertionError: it does not end, or it ended in an error.
+        """
+        if self._stopped:
+            return
+        self._stopped = True
+        self.worker.stop()
+        self._thread.join(_END)
+        assert not self.alive, "the worker does not end"
+        self.composition.__exit__(None, None, None)
+        assert not self._errors, self._errors
+
+    def _run(self) -> None:
+        try:
+            self.worker.run()
+        except Exception as error:  # noqa: BLE001 - shown when the process is stopped
+            self._errors.append(error)
+
+
+def producer_context(composition: Composition) -> ProducerContext:
+    """What runs and sweeps of a process work with; their waits are short."""
+    return ProducerContext(
+        composition.database,
+        composition.loaded.mappings,
+        composition.systems,
+        composition.publisher,
+        composition.topic,
+        composition.clock,
+        composition.new_id,
+        _wait,
+    )
+
+
+def _wait(seconds: float) -> None:
+    Event().wait(min(seconds, _PATIENCE))
