@@ -56,6 +56,20 @@ class JobError:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class ListedError:
+    """One failure, and the job that lists it."""
+
+    job_id: str
+    mapping: str
+    direction: Direction
+    run_id: str | None
+    record_id: str
+    code: str
+    text: str
+    at: datetime
+
+
 def count(
     connection: Connection, key: JobKey, counters: Counter[Outcome], errors: Sequence[JobError], at: datetime
 ) -> None:
@@ -104,3 +118,19 @@ def listed(connection: Connection, *, run_id: str | None = None, limit: int = 10
         )
         for row in connection.execute(statement)
     ]
+
+
+def errors(connection: Connection, *, run_id: str | None = None, limit: int = 100) -> list[ListedError]:
+    """The newest failures first."""
+    error = table_of(JobErrorModel)
+    statement = (
+        select(error.c.job_id, _TABLE.c.mapping, _TABLE.c.direction, _TABLE.c.run_id)
+        .add_columns(error.c.record_id, error.c.code, error.c.text, error.c.at)
+        .join_from(error, _TABLE, _TABLE.c.id == error.c.job_id)
+        .order_by(error.c.at.desc(), error.c.id.desc())
+        .limit(limit)
+    )
+    if run_id:
+        statement = statement.where(_TABLE.c.run_id == run_id)
+    rows = connection.execute(statement).mappings()
+    return [ListedError(**{**row, "direction": Direction(row["direction"])}) for row in rows]

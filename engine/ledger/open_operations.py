@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, tuple_
+from sqlalchemy import Connection, bindparam, delete, insert, select, tuple_, update
 
 from engine.ledger.models import OpenOperationModel, table_of
 from schemas.change_event import ChangeKind
@@ -119,15 +119,38 @@ def take_due(connection: Connection, now: datetime, limit: int) -> list[OpenOper
 
 
 def listed(
-    connection: Connection, *, mapping: str | None, status: OpenStatus | None, limit: int
+    connection: Connection,
+    *,
+    mapping: str | None = None,
+    status: OpenStatus | None = None,
+    record_id: str | None = None,
+    limit: int,
 ) -> list[OpenOperation]:
     """For people: the oldest first."""
-    statement = select(_TABLE).order_by(_TABLE.c.first_at).limit(limit)
-    if mapping:
-        statement = statement.where(_TABLE.c.mapping == mapping)
-    if status:
-        statement = statement.where(_TABLE.c.status == status.value)
+    statement = select(_TABLE).where(*_chosen(mapping, status, record_id)).order_by(_TABLE.c.first_at).limit(limit)
     return [_entry(row) for row in connection.execute(statement)]
+
+
+def retry(
+    connection: Connection,
+    now: datetime,
+    *,
+    mapping: str | None = None,
+    status: OpenStatus | None = None,
+    record_id: str | None = None,
+) -> int:
+    """Have these tried again now, as if for the first time if they were refused; how many there are."""
+    chosen = _chosen(mapping, status, record_id)
+    refused = _TABLE.c.status.in_([OpenStatus.SKIPPED.value, OpenStatus.FAILED.value])
+    afresh = {"status": OpenStatus.FAILED.value, "attempts": 0, "fingerprint": ""}
+    due = connection.execute(update(_TABLE).where(*chosen).values(due_at=now)).rowcount
+    connection.execute(update(_TABLE).where(*chosen, refused).values(afresh))
+    return due
+
+
+def _chosen(mapping: str | None, status: OpenStatus | None, record_id: str | None) -> list[ColumnElement[bool]]:
+    wanted = {"mapping": mapping, "status": status.value if status else None, "record_id": record_id}
+    return [_TABLE.c[name] == value for name, value in wanted.items() if value is not None]
 
 
 def _values(entry: OpenOperation) -> dict[str, Any]:
