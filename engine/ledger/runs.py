@@ -223,8 +223,12 @@ def record_outcomes(
     of_table = (
         (_RECORDS.c.run_id == run_id) & (_RECORDS.c.mapping == mapping) & (_RECORDS.c.direction == direction.value)
     )
-    statement = select(_RECORDS.c.record_id, _RECORDS.c.outcome).where(
-        of_table, _RECORDS.c.record_id.in_(list(outcomes))
+    # Locked, in one order: a record that two workers have at once has one first outcome.
+    statement = (
+        select(_RECORDS.c.record_id, _RECORDS.c.outcome)
+        .where(of_table, _RECORDS.c.record_id.in_(list(outcomes)))
+        .order_by(_RECORDS.c.record_id)
+        .with_for_update()
     )
     before = {row.record_id: row.outcome for row in connection.execute(statement)}
     changed = [
