@@ -69,7 +69,8 @@ class EmbeddedSubscriber(Subscriber):
         lease = timedelta(seconds=session_timeout)
         self._membership = Membership(engine, group, member, topics, clock=clock, lease=lease)
         self._member_id: int | None = None
-        self._renew_at: datetime | None = None
+        self._renewed_at: datetime | None = None
+        self._waiting = False
         self._held: dict[TopicPartition, _Held] = {}
         self._paused: set[TopicPartition] = set()
         self._turn = 0
@@ -84,7 +85,7 @@ class EmbeddedSubscriber(Subscriber):
         look = True
         while True:
             seen = self._signal.count
-            if self._renew_at is None or self._clock() >= self._renew_at:
+            if self._renewal_due():
                 self._renew_membership()
                 look = True
             if (self._probe.changed() or look) and (messages := self._fetch(max_messages)):
@@ -109,7 +110,7 @@ class EmbeddedSubscriber(Subscriber):
             return
         positions = {held.id: held.read.position for held in moved}
         if not self._membership.commit(positions):
-            self._renew_at = None  # the membership was over: find out what is left
+            self._renewed_at = None  # the membership was over: find out what is left
         for held in moved:
             held.committed = positions[held.id]
 
@@ -160,6 +161,12 @@ class EmbeddedSubscriber(Subscriber):
             with suppress(Retry):
                 self._membership.leave()
 
+    def _renewal_due(self) -> bool:
+        """Sooner where partitions are to come; at once after a jump of the clock, whichever way."""
+        if self._renewed_at is None:
+            return True
+        return abs(self._clock() - self._renewed_at) >= (self._heartbeat / 10 if self._waiting else self._heartbeat)
+
     def _renew_membership(self) -> Holding:
         now = self._clock()
         holding = self._membership.renew()
@@ -174,7 +181,7 @@ class EmbeddedSubscriber(Subscriber):
                 self._held[owned.where] = _Held(
                     owned.id, owned.where, ContiguousPosition(owned.position), owned.position
                 )
-        self._renew_at = now + (self._heartbeat / 10 if holding.waiting else self._heartbeat)
+        self._renewed_at, self._waiting = now, holding.waiting
         return holding
 
     def _revoke(self, partitions: frozenset[TopicPartition]) -> None:

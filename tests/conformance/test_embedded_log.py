@@ -115,6 +115,19 @@ def test_publishers_at_once_leave_no_gap_and_readers_skip_nothing(log: Engine, s
     assert all(offsets == list(range(len(offsets))) for offsets in seen.values())
 
 
+def test_what_this_process_publishes_is_seen_without_looking_again_and_again(
+    publisher: EmbeddedPublisher, subscribe: Subscribe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("consumers.embedded_log._SHORTEST_WAIT", 60.0)
+    monkeypatch.setattr("consumers.embedded_log._LONGEST_WAIT", 60.0)
+    subscriber = subscribe("a")
+    assert subscriber.poll(1, 0.0) == []
+    with ThreadPoolExecutor(1) as threads:
+        polled = threads.submit(subscriber.poll, 1, 30.0)
+        publisher.publish(TOPIC, _messages(1))
+        assert len(polled.result(timeout=10)) == 1
+
+
 def test_times_never_go_back_when_a_clock_does(
     publisher: EmbeddedPublisher, subscribe: Subscribe, clock: ShiftedClock
 ) -> None:

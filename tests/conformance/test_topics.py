@@ -390,6 +390,16 @@ def test_seeking_starts_at_the_first_message_of_that_time(broker: Broker, publis
     assert all(message.time >= moment for message in reader.received)
 
 
+def test_seeking_to_the_time_of_a_message_starts_with_it(broker: Broker, publisher: Publisher) -> None:
+    publisher.publish(TOPIC, _messages(10))
+    broker.instant()
+    publisher.publish(TOPIC, [OutgoingMessage("key", b"10")])
+    (last,) = [message for message in _join(broker).read(11) if message.body == b"10"]
+    reader = _join(broker, "replay")
+    reader.subscriber.seek(last.time)
+    assert _numbers(reader.read(1)) == [10]
+
+
 def test_seeking_back_delivers_settled_messages_again(broker: Broker, publisher: Publisher) -> None:
     moment = broker.instant()
     publisher.publish(TOPIC, _messages(20))
@@ -444,9 +454,12 @@ def test_publishers_and_members_in_several_processes_lose_nothing_and_keep_order
     with spawn.Manager() as manager:
         seen, stop = manager.Queue(), spawn.Event()
         readers = [
-            spawn.Process(target=report_numbers, args=(broker, TOPIC, member, seen, stop)) for member in ("a", "b")
+            spawn.Process(target=report_numbers, args=(broker, TOPIC, member, seen, stop), daemon=True)
+            for member in ("a", "b")
         ]
-        writers = [spawn.Process(target=publish_numbers, args=(broker, TOPIC, name, 1000)) for name in ("x", "y")]
+        writers = [
+            spawn.Process(target=publish_numbers, args=(broker, TOPIC, name, 1000), daemon=True) for name in ("x", "y")
+        ]
         for process in [*readers, *writers]:
             process.start()
         numbers: defaultdict[str, list[int]] = defaultdict(list)
