@@ -27,9 +27,8 @@ def migrate(engine: Engine) -> None:
         Retry: the database is away or locked.
         Stop: it refuses, or its schema comes from a newer version.
     """
-    with read(engine) as connection:
-        if _is_current(connection):
-            return
+    if is_current(engine):
+        return
     with write(engine) as connection:
         if engine.dialect.name == "postgresql":
             connection.execute(text("SET LOCAL lock_timeout = 0"))
@@ -38,6 +37,17 @@ def migrate(engine: Engine) -> None:
             command.upgrade(configuration(connection), "head")
         except CommandError as error:
             raise Stop(f"{describe(engine.url)} was made by a newer Twinrow ({error}); update this one") from error
+
+
+def is_current(engine: Engine) -> bool:
+    """Whether the schema is there, and of this version.
+
+    Raises:
+        Retry: the database is away.
+        Stop: it refuses.
+    """
+    with read(engine) as connection:
+        return _is_current(connection)
 
 
 def configuration(connection: Connection) -> Config:
