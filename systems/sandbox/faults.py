@@ -43,7 +43,10 @@ class Fault:
     def __post_init__(self) -> None:
         if self.part and self.outcome != "status":
             raise ValueError("an operation inside a batch can only fail with a status")
-        re.compile(self.path)
+        try:
+            re.compile(self.path)
+        except re.error as error:
+            raise ValueError(f"the path {self.path!r} is not a regular expression: {error}") from error
 
     def matches(self, method: str, path: str, *, part: bool) -> bool:
         fits = self.part == part and self.method in ("", method)

@@ -78,11 +78,16 @@ class HttpServer:
         thread.start()
         server.ready.wait()
 
+    def ask_to_stop(self) -> None:
+        """Begin to close, without waiting for it."""
+        if self._running is not None:
+            self._running[0].should_exit = True
+
     def stop(self) -> None:
         """Close every connection and the port. Idempotent."""
+        self.ask_to_stop()
         if self._running is not None:
-            server, thread, listening = self._running
-            server.should_exit = True
+            _, thread, listening = self._running
             thread.join()
             listening.close()
             self._running = None

@@ -64,6 +64,8 @@ class Sandbox:
 
     def stop(self) -> None:
         """Close both. Idempotent."""
+        self.business_central.ask_to_stop()
+        self.dataverse.ask_to_stop()
         self.business_central.stop()
         self.dataverse.stop()
 

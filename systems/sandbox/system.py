@@ -1,5 +1,8 @@
 """What both systems of the sandbox have: a server, knobs, a request log, deliveries."""
 
+import ssl
+from functools import cache
+
 import httpx2
 
 from systems.sandbox.courier import Courier
@@ -11,6 +14,12 @@ from systems.sandbox.limits import Limits, Throttle
 from systems.sandbox.request_log import RequestLog
 from systems.sandbox.store import Store
 from systems.sandbox.tokens import TokenIssuer
+
+
+@cache
+def trusted_certificates() -> ssl.SSLContext:
+    """Read once: that takes longer than everything else about a sandbox."""
+    return ssl.create_default_context()
 
 
 class SandboxSystem:
@@ -38,7 +47,7 @@ class SandboxSystem:
         self._longest_url = longest_url
         self._foreign_resources = foreign_resources
         self._courier = Courier(name, workers=delivery_workers)
-        self._client = httpx2.Client(trust_env=False)
+        self._client = httpx2.Client(trust_env=False, verify=trusted_certificates())
         self._server = HttpServer(self._application, host=host, port=port)
 
     def _build(self) -> tuple[Api, Admin]:
@@ -56,6 +65,10 @@ class SandboxSystem:
 
     def start(self) -> None:
         self._server.start()
+
+    def ask_to_stop(self) -> None:
+        """Begin to close the port, without waiting for it."""
+        self._server.ask_to_stop()
 
     def stop(self) -> None:
         """Close the port, and drop deliveries that wait. Idempotent."""

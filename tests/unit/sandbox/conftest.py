@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 
 import pytest
-from tests.unit.sandbox import clients
-from tests.unit.sandbox.clients import System
-from tests.unit.sandbox.receiver import Receiver, receiving
 
 from systems.sandbox import BusinessCentralSettings, DataverseSettings, Sandbox, SandboxSettings
 from systems.sandbox.business_central.subscriptions import WebhookSettings
 from systems.sandbox.dataverse.webhooks import EventSettings
+from tests.unit.sandbox import clients
+from tests.unit.sandbox.clients import System
+from tests.unit.sandbox.receiver import Receiver, receiving
 
 SOON = 0.02
 

@@ -70,8 +70,8 @@ def receiving() -> Iterator[Receiver]:
         return receiver.answer
 
     server = HttpServer(application, host="127.0.0.1", port=0)
-    receiver.url = f"{server.url}/hook"
     server.start()
+    receiver.url = f"{server.url}/hook"
     try:
         yield receiver
     finally:

@@ -1,6 +1,7 @@
 """Filters, orders and pages of Business Central."""
 
 import pytest
+
 from tests.unit.sandbox.clients import System, error
 
 

@@ -4,9 +4,9 @@ import uuid
 from decimal import Decimal
 
 import pytest
-from tests.unit.sandbox.clients import System, error
 
 from systems.sandbox import Sandbox
+from tests.unit.sandbox.clients import System, error
 
 ZERO = "00000000-0000-0000-0000-000000000000"
 

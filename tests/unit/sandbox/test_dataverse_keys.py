@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 import pytest
-from tests.unit.sandbox import clients
-from tests.unit.sandbox.clients import System, error
 
 from systems.sandbox import DataverseSettings, Sandbox, SandboxSettings
 from systems.sandbox.dataverse.quirks import Quirks
+from tests.unit.sandbox import clients
+from tests.unit.sandbox.clients import System, error
 
 WHOLE = "return=representation"
 

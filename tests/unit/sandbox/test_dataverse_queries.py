@@ -1,9 +1,9 @@
 """Filters, orders, pages and counts of Dataverse."""
 
 import pytest
-from tests.unit.sandbox.clients import System, error
 
 from systems.sandbox import Sandbox
+from tests.unit.sandbox.clients import System, error
 
 
 @pytest.fixture(autouse=True)

@@ -4,11 +4,11 @@ import uuid
 from typing import Any
 
 import pytest
-from tests.unit.sandbox import clients
-from tests.unit.sandbox.clients import System, error
 
 from systems.sandbox import DataverseSettings, Sandbox, SandboxSettings
 from systems.sandbox.dataverse.quirks import Quirks
+from tests.unit.sandbox import clients
+from tests.unit.sandbox.clients import System, error
 
 WHOLE = "return=representation"
 

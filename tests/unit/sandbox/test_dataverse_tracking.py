@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from tests.unit.sandbox import clients
-from tests.unit.sandbox.clients import System, error
 
 from systems.sandbox import Sandbox, SandboxSettings
+from tests.unit.sandbox import clients
+from tests.unit.sandbox.clients import System, error
 
 TRACK = "odata.track-changes"
 

@@ -5,13 +5,13 @@ from datetime import UTC, datetime, timedelta
 
 import httpx2
 import pytest
+
+from systems.sandbox import Sandbox, SandboxSettings
 from tests.unit.sandbox import clients
 from tests.unit.sandbox.clients import System
 
-from systems.sandbox import Sandbox, SandboxSettings
 
-
-def test_a_token_of_one_system_is_refused_by_the_other(sandbox: Sandbox, bc: System, dv: System) -> None:
+def test_a_token_of_one_system_is_refused_by_the_other(bc: System, dv: System) -> None:
     borrowed = {"authorization": f"Bearer {dv.token}"}
     assert bc.request("GET", "customers", headers=borrowed).status_code == 401
     assert dv.request("GET", "accounts", headers={"authorization": f"Bearer {bc.token}"}).status_code == 401
