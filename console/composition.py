@@ -15,15 +15,18 @@ from console.failures import Misconfigured
 from console.principals import Principal
 from consumers.embedded_log import EmbeddedSubscriber
 from consumers.executor import Observer
-from consumers.worker import Limits, Sweep, Worker
+from consumers.worker import Limits, Worker
+from consumers.worker import Sweep as SweepTable
 from engine.ledger.clock import Clock, utc_now
 from engine.ledger.database import open_database
 from engine.ledger.log_topics import create_topic
 from engine.ledger.migrations import migrate
 from engine.plan import Plans
 from engine.synchronizer import Synchronizer
+from producers.context import ProducerContext
 from producers.embedded_log import EmbeddedPublisher
 from producers.receiver import create_app
+from producers.sweep import Sweep
 from schemas import mapping_file
 from schemas.mapping_file import LoadedMappings
 from schemas.settings import Settings
@@ -46,6 +49,7 @@ class Composition:
     :class:`~schemas.mapping_file.MappingFaults` for everything that needs the mappings.
 
     Args:
+        wait: lets so many seconds pass.
         systems: instead of those of the settings.
     """
 
@@ -55,12 +59,14 @@ class Composition:
         *,
         clock: Clock = utc_now,
         monotonic: Callable[[], float] = time.monotonic,
+        wait: Callable[[float], None] = time.sleep,
         new_id: Callable[[], str] = new_id,
         systems: Mapping[System, RecordSystem] | None = None,
     ) -> None:
         self.settings = settings
         self.clock = clock
         self.monotonic = monotonic
+        self.wait = wait
         self.new_id = new_id
         self._given = systems
         self._closing = ExitStack()
@@ -131,8 +137,26 @@ class Composition:
         """Carries batches from one system to the other."""
         return Synchronizer(self.plans, self.systems, self.database, clock=self.clock, new_id=self.new_id)
 
-    def worker(self, sweep: Sweep, *, observer: Observer = lambda _batch, _result: None) -> Worker:
-        """A worker of the settings' group, which closes its subscriber itself when it ends."""
+    @cached_property
+    def producers(self) -> ProducerContext:
+        """What full sync, sync modified, replay and sweeps work with."""
+        return ProducerContext(
+            self.database,
+            self.loaded.mappings,
+            self.systems,
+            self.publisher,
+            self.topic,
+            clock=self.clock,
+            new_id=self.new_id,
+            wait=self.wait,
+        )
+
+    def worker(self, sweep: SweepTable | None = None, *, observer: Observer = lambda _batch, _result: None) -> Worker:
+        """A worker of the settings' group, which closes its subscriber itself when it ends.
+
+        Args:
+            sweep: instead of its own.
+        """
         wanted = self.settings.worker
         return Worker(
             [self.subscriber(wanted.group, wanted.member or self.new_id())],
@@ -141,7 +165,7 @@ class Composition:
             self.plans,
             self.synchronizer,
             self.database,
-            sweep,
+            sweep or Sweep(self.producers),
             clock=self.clock,
             monotonic=self.monotonic,
             new_id=self.new_id,

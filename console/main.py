@@ -10,7 +10,22 @@ import typer
 from rich.text import Text
 from typer.core import TyperGroup
 
-from console.commands import schema, validate
+from console.commands import (
+    couplings,
+    dead_letters,
+    full_sync,
+    inspect,
+    jobs,
+    parked,
+    receive,
+    replay,
+    run,
+    runs,
+    sandbox,
+    schema,
+    sync_modified,
+    validate,
+)
 from console.failures import Failure, failure_of
 from console.output import stderr
 from console.session import Session
@@ -68,8 +83,24 @@ def twinrow(
     context.obj = Session(settings, debug)
 
 
+app.command("run", rich_help_panel=WORK)(run.run)
+app.command("receive", rich_help_panel=WORK)(receive.receive)
+
+app.command("full-sync", rich_help_panel=WORK)(full_sync.full_sync)
+app.command("sync-modified", rich_help_panel=WORK)(sync_modified.sync_modified)
+app.command("replay", rich_help_panel=WORK)(replay.replay)
+
+app.add_typer(runs.app, name="runs", rich_help_panel=LOOK)
+app.command("jobs", rich_help_panel=LOOK)(jobs.jobs)
+app.add_typer(couplings.app, name="couplings", rich_help_panel=LOOK)
+app.command("inspect", rich_help_panel=LOOK)(inspect.inspect)
+
+app.add_typer(parked.app, name="parked", rich_help_panel=MEND)
+app.add_typer(dead_letters.app, name="dead-letters", rich_help_panel=MEND)
+
 app.command("validate", rich_help_panel=CHECK)(validate.validate)
 app.command("schema", rich_help_panel=CHECK)(schema.schema)
+app.command("sandbox", rich_help_panel=CHECK)(sandbox.sandbox)
 
 
 def main() -> None:

@@ -21,6 +21,13 @@ Limit: TypeAlias = Annotated[int, typer.Option("--limit", min=1, help="Show so m
 Record: TypeAlias = Mapping[str, Any]
 """What is printed as one JSON object, or one line of a table."""
 
+_WORDS = {
+    "to_dataverse": "to Dataverse",
+    "from_dataverse": "from Dataverse",
+    "bidirectional": "both ways",
+    "business_central": "Business Central",
+    "dataverse": "Dataverse",
+}
 _ENDLESS = 10_000
 """Characters a line where nobody looks at a screen: a pipe's lines are not broken."""
 
@@ -43,6 +50,7 @@ def note(text: str) -> None:
 def print_json(document: Any) -> None:
     """``document`` as JSON: times in UTC, decimals with every digit."""
     sys.stdout.write(msgspec.json.format(json_codec.encode(document), indent=2).decode() + "\n")
+    sys.stdout.flush()
 
 
 def print_listing(records: Sequence[Record], columns: Mapping[str, str], *, as_json: bool, empty: str) -> None:
@@ -97,11 +105,17 @@ def cell(value: Any) -> Text:
         case datetime():
             return Text(local_time(value))
         case Enum():
-            return Text(str(value.value))
+            return Text(words(value))
         case dict() | list() | tuple():
             return Text(msgspec.json.format(json_codec.encode(value), indent=2).decode())
         case _:
             return Text(str(value))
+
+
+def words(value: Enum) -> str:
+    """An enumeration's value in words."""
+    text = str(value.value)
+    return _WORDS.get(text) or text.replace("_", " ")
 
 
 def local_time(moment: datetime) -> str:

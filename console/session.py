@@ -1,6 +1,8 @@
 """One invocation of the command line: its global options, and the way from them to settings and composition."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -8,7 +10,10 @@ from pathlib import Path
 import typer
 
 from console.composition import Composition
+from console.failures import Unavailable
 from console.logging import Level, configure_logging, secrets_of
+from engine.ledger.database_errors import describe
+from engine.ledger.migrations import is_current
 from schemas.settings import Settings
 from schemas.settings_file import load_settings
 
@@ -52,6 +57,22 @@ class Session:
         level: Level | None = "debug" if self.debug else "warning" if quiet else None
         configure_logging(self.settings.log, secrets_of(self.settings), level=level)
         return Composition(self.settings)
+
+    @contextmanager
+    def ledger(self) -> Iterator[Composition]:
+        """The process's objects for commands that only look into the ledger, or change it.
+
+        Raises:
+            Unavailable: the database's schema is missing, or of another version.
+            Retry, Stop: the database is away, or refuses.
+        """
+        with self.compose() as composition:
+            if not is_current(composition.database):
+                raise Unavailable(
+                    f"The {describe(composition.database.url)} has no tables of this version.",
+                    "Start the worker, which makes or updates them: twinrow run",
+                )
+            yield composition
 
 
 def session_of(context: typer.Context) -> Session:
