@@ -3,7 +3,6 @@
 import os
 import pwd
 import shutil
-import signal
 import socket
 import subprocess
 import tempfile
@@ -37,6 +36,9 @@ _SETTINGS = {
     "full_page_writes": "off",
 }
 
+# Shuts the server down ("fast": not waiting for its clients) when the input ends, be it because the tests were killed.
+_UNTIL_INPUT_ENDS = 'exec 3<&0; (cat <&3 >/dev/null; kill -INT $$) & exec "$@" 3<&- </dev/null'
+
 
 @dataclass(frozen=True, slots=True)
 class Account:
@@ -51,11 +53,11 @@ class Account:
         return self.uid != os.getuid()
 
     def start(self, command: list[str], log: Path) -> "subprocess.Popen[bytes]":
-        """``command`` as this account, what it says in ``log``."""
+        """``command`` as this account, what it says in ``log``; its input stays open as long as this process lives."""
         with log.open("wb") as output:
             return subprocess.Popen(
                 command,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 cwd="/",
@@ -63,6 +65,7 @@ class Account:
                 user=self.uid if self.is_other else None,
                 group=self.gid if self.is_other else None,
                 extra_groups=[] if self.is_other else None,
+                start_new_session=True,  # Ctrl-C is for the tests, which stop the server in their own time
             )
 
 
@@ -128,7 +131,8 @@ def _initialise(binaries: Path, directory: Path, account: Account) -> Path:
         "--locale": "C",
     }
     command = [str(binaries / "initdb"), "--no-sync", *(f"{name}={value}" for name, value in options.items())]
-    assert account.start(command, log).wait() == 0, f"initdb failed:\n{log.read_text()}"
+    with account.start(command, log) as initdb:
+        assert initdb.wait() == 0, f"initdb failed:\n{log.read_text()}"
     return data
 
 
@@ -140,14 +144,11 @@ def _running(binaries: Path, data: Path, account: Account) -> Iterator[str]:
     for _ in range(5):
         port = _free_port()
         url = f"postgresql://twinrow:{PASSWORD}@127.0.0.1:{port}/postgres"
-        server = account.start([str(binaries / "postgres"), "-D", str(data), f"--port={port}", *settings], log)
-        try:
+        command = [str(binaries / "postgres"), "-D", str(data), f"--port={port}", *settings]
+        with account.start(["/bin/sh", "-c", _UNTIL_INPUT_ENDS, "sh", *command], log) as server:
             if _started(server, url):
                 yield url
                 return
-        finally:
-            server.send_signal(signal.SIGINT)  # "fast shutdown": does not wait for clients to go
-            server.wait()
     raise AssertionError(f"PostgreSQL does not start:\n{log.read_text()}")
 
 
