@@ -1,25 +1,30 @@
 """Mapping files for tests, derived from the ones that ship."""
 
 from collections.abc import Mapping
+from copy import deepcopy
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from schemas import json_codec
 from schemas.mapping_file import STANDARD
 from schemas.yaml_document import read_yaml
 
-Changes = Mapping[str, Mapping[str, Any]]
+Changes: TypeAlias = Mapping[str, dict[str, Any]]
 """Members to set, by the mapping's name."""
 
 
 def standard_mappings(folder: Path, changes: Changes | None = None, *, only_coupled: bool = False) -> Path:
     """A file with the standard mappings, all of them with this ``only_coupled``, then with ``changes``."""
     mappings, wanted = _standard(), changes or {}
-    unknown = wanted.keys() - {mapping["name"] for mapping in mappings}
-    assert not unknown, f"no standard mappings {unknown}"
-    changed = [mapping | {"only_coupled": only_coupled} | wanted.get(mapping["name"], {}) for mapping in mappings]
-    return mapping_file(folder, *changed)
+    assert wanted.keys() <= mappings.keys(), f"no standard mappings {wanted.keys() - mappings.keys()}"
+    alike = {"only_coupled": only_coupled}
+    return mapping_file(folder, *(mapping | alike | wanted.get(name, {}) for name, mapping in mappings.items()))
+
+
+def standard_mapping(name: str) -> dict[str, Any]:
+    """One of the mappings that ship, to be changed."""
+    return deepcopy(_standard()[name])
 
 
 def mapping_file(folder: Path, *mappings: Mapping[str, Any]) -> Path:
@@ -30,6 +35,6 @@ def mapping_file(folder: Path, *mappings: Mapping[str, Any]) -> Path:
 
 
 @cache
-def _standard() -> list[dict[str, Any]]:
-    mappings: list[dict[str, Any]] = read_yaml(STANDARD.read_bytes(), str(STANDARD)).data["mappings"]
-    return mappings
+def _standard() -> dict[str, dict[str, Any]]:
+    document = read_yaml(STANDARD.read_bytes(), str(STANDARD))
+    return {mapping["name"]: mapping for mapping in document.data["mappings"]}

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Self
 
 import httpx2
+from httpx2 import codes
 from sqlalchemy import Engine, and_, func, select
 
 from console.composition import Composition
@@ -24,8 +25,9 @@ from engine.ledger.dead_letters import KeptDeadLetter
 from engine.ledger.log_tables import LogPartition, LogPosition
 from engine.ledger.open_operations import OpenOperation
 from producers.context import ProducerContext
+from schemas import mapping_file
 from schemas.features import Ownership
-from schemas.mapping_file import Source
+from schemas.mapping_file import LoadedMappings, Source
 from schemas.settings import BusinessCentral, Credentials, Database, Dataverse, Receiver, Settings, Topics, Worker
 from systems.sandbox import BusinessCentralSettings, DataverseSettings, Sandbox, SandboxSettings
 from systems.sandbox.business_central.subscriptions import WebhookSettings
@@ -33,7 +35,7 @@ from systems.sandbox.dataverse.webhooks import EventSettings, Webhook
 from systems.sandbox.exchange import Part
 from systems.sandbox.http_server import HttpServer
 from tests.support.eventually import eventually
-from tests.support.worker_process import Through, WorkerProcess, producer_context
+from tests.support.worker_process import Systems, Through, WorkerProcess, producer_context
 
 SOON = 0.02
 """Seconds from a change to its notification."""
@@ -62,9 +64,7 @@ class Arrangement:
 
     def sandbox(self) -> Sandbox:
         """Systems with their real behaviour, except that they notify at once."""
-        webhooks = WebhookSettings(
-            delay=SOON, retry_factor=0.001, collection_threshold=self.collection_threshold
-        )
+        webhooks = WebhookSettings(delay=SOON, retry_factor=0.001, collection_threshold=self.collection_threshold)
         return Sandbox(
             SandboxSettings(
                 clock=self.clock,
@@ -117,9 +117,7 @@ class Stack:
             topics=Topics(partitions=arrangement.partitions),
             worker=Worker(threads=4),
             receiver=Receiver(client_state=CLIENT_STATE, webhook_key=WEBHOOK_KEY),
-            business_central=BusinessCentral(
-                url=self.bc.url, company=self.bc.company_id, credentials={"main": main}
-            ),
+            business_central=BusinessCentral(url=self.bc.url, company=self.bc.company_id, credentials={"main": main}),
             dataverse=Dataverse(
                 url=self.dv.url,
                 credentials={"main": main},
@@ -129,6 +127,10 @@ class Stack:
             ),
             mappings=arrangement.mappings,
         )
+
+    @cached_property
+    def _loaded(self) -> LoadedMappings:
+        return mapping_file.load(self.settings.mappings, self.settings.features)
 
     @property
     def database(self) -> Engine:
@@ -149,7 +151,8 @@ class Stack:
         """Another worker process. ``through`` wraps its systems, to meddle with what it does."""
         composition = self._composition()
         if through is not None:
-            composition = Composition(self.settings, clock=composition.clock, systems=through(composition.systems))
+            systems = through(composition.systems)
+            composition = self._composition(systems)
         process = WorkerProcess(composition)
         self.processes.append(process)
         process.start()
@@ -185,12 +188,12 @@ class Stack:
             return dead_letters.listed(connection)
 
     def writes(self, table: str = "") -> list[Part]:
-        """Writes of rows that reached either system over its API, to paths that contain ``table``."""
+        """Writes that either system carried out over its API, to paths that contain ``table``."""
         return [
             part
             for system in (self.bc, self.dv)
             for part in system.requests.operations(path=table)
-            if part.method != "GET" and "$batch" not in part.url
+            if part.method != "GET" and "$batch" not in part.url and codes.is_success(part.status)
         ]
 
     def forget_requests(self) -> None:
@@ -223,8 +226,10 @@ class Stack:
         with read(self.database) as connection:
             return connection.execute(select(func.sum(behind)).outerjoin(LogPosition, of_group)).scalar_one()
 
-    def _composition(self) -> Composition:
-        return Composition(self.settings, clock=self._arrangement.clock)
+    def _composition(self, systems: Systems | None = None) -> Composition:
+        composition = Composition(self.settings, clock=self._arrangement.clock, systems=systems)
+        composition.loaded = self._loaded  # reading them takes longer than most tests
+        return composition
 
     def _start_receiver(self, starting: ExitStack) -> None:
         app = starting.enter_context(self._composition()).receiver_app()
