@@ -8,7 +8,7 @@ system's own form only to be written.
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 
 from schemas.errors import Skip
@@ -18,6 +18,7 @@ from schemas.system import System
 
 _ENCODED_CHARACTER = re.compile(r"_x([0-9A-Fa-f]{4})_")
 _EMPTY_DATE = "0001-01-01"
+_UNKNOWN_OPTION = "?"
 
 
 def decode_option(name: str) -> str:
@@ -31,9 +32,8 @@ def canonical_reader(column: Column, system: System) -> Callable[[Value], Value]
     The function raises :class:`~schemas.errors.Skip` where the value does not fit the column's type.
     """
     read = _READERS[column.type]
-    if column.type is ColumnType.CHOICE and column.values is not None and system is System.DATAVERSE:
-        options = {_text(dataverse): business_central for business_central, dataverse in column.values.items()}
-        return lambda value: None if value is None else options.get(_text(value), f"?{value}")
+    if column.type is ColumnType.CHOICE and column.values is not None:
+        return _choice_reader(column.values, system)
     if column.length is not None:
         limit = min(column.length.business_central, column.length.dataverse)
         return lambda value: _cut(read(value), limit)
@@ -42,18 +42,8 @@ def canonical_reader(column: Column, system: System) -> Callable[[Value], Value]
 
 def canonical_writer(column: Column, system: System) -> Callable[[Value], Value]:
     """The function that turns a canonical value into what ``system`` takes."""
-    if column.type is ColumnType.CHOICE and column.values is not None and system is System.DATAVERSE:
-        options = {decode_option(name): option for name, option in column.values.items()}
-        blank = options.get("")
-
-        def to_option(value: Value) -> Value:
-            if value is None:
-                return blank
-            if value not in options:
-                raise Skip(f"column {column.name}: option {value!r} has no counterpart in the mapping's values")
-            return options[str(value)]
-
-        return to_option
+    if column.type is ColumnType.CHOICE and column.values is not None:
+        return _choice_writer(column.name, column.values, system)
     if system is System.BUSINESS_CENTRAL:
         blank_value = _BUSINESS_CENTRAL_BLANKS.get(column.type, "")
         return lambda value: blank_value if value is None else value
@@ -65,8 +55,35 @@ def same_text(value: Value) -> Value:
     return value.casefold() if isinstance(value, str) else value
 
 
-def _text(value: Value) -> str:
-    return str(value)
+def _choice_reader(values: dict[str, int | str], system: System) -> Callable[[Value], Value]:
+    """Options that have one counterpart in Dataverse are one value, named by the first of them that has a name."""
+    named: dict[str, str | None] = {}
+    for name, option in values.items():
+        named[str(option)] = named.get(str(option)) or decode_option(name) or None
+    if system is System.DATAVERSE:
+        return lambda value: None if value is None else named.get(str(value), f"{_UNKNOWN_OPTION}{value}")
+    options = {decode_option(name): named[str(option)] for name, option in values.items()}
+
+    def read(value: Value) -> Value:
+        name = "" if value is None else decode_option(str(value))
+        return options.get(name, name or None)
+
+    return read
+
+
+def _choice_writer(column: str, values: dict[str, int | str], system: System) -> Callable[[Value], Value]:
+    options = {decode_option(name): option for name, option in values.items()}
+
+    def write(value: Value) -> Value:
+        if value is None:
+            return options.get("") if system is System.DATAVERSE else ""
+        if value not in options:
+            option = str(value).removeprefix(_UNKNOWN_OPTION)
+            text = f"column {column}: option {option!r} has no counterpart; add it to the mapping's values"
+            raise Skip(text, code="unknown_option")
+        return options[str(value)] if system is System.DATAVERSE else value
+
+    return write
 
 
 def _cut(value: Value, limit: int) -> Value:
@@ -94,6 +111,8 @@ def _read_decimal(value: Value) -> Value:
         number = Decimal(str(value))
     except InvalidOperation as error:
         raise Skip(f"{value!r} is not a number") from error
+    if not number.is_finite():
+        raise Skip(f"{value!r} is not a number")
     # Business Central has no null numbers, so that zero and blank are one value. Digits stay as they were sent:
     # decimals of equal value compare equal whatever their trailing zeros.
     return number or None
@@ -116,7 +135,12 @@ def _read_boolean(value: Value) -> Value:
 
 def _read_date(value: Value) -> Value:
     text = _read_text(value)
-    return None if text is None or str(text).startswith(_EMPTY_DATE) else str(text)[:10]
+    if text is None or str(text).startswith(_EMPTY_DATE):
+        return None
+    try:
+        return date.fromisoformat(str(text)[:10]).isoformat()
+    except ValueError as error:
+        raise Skip(f"{value!r} is not a date") from error
 
 
 def _read_datetime(value: Value) -> Value:
@@ -125,9 +149,9 @@ def _read_datetime(value: Value) -> Value:
         return None
     try:
         moment = datetime.fromisoformat(str(text))
-    except ValueError as error:
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
         raise Skip(f"{value!r} is not a date and time") from error
-    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     return moment.replace(microsecond=0).isoformat().replace("+00:00", "Z")
 
 

@@ -2,13 +2,13 @@
 
 An intent with the values is in the ledger before the first request. Dataverse takes an id from its caller: derived from
 mapping, source id and generation, so that doing it again meets the row that is there. Business Central takes none:
-whoever finds an intent of an earlier attempt looks for the row by time and values; found once, it is adopted; twice, a
-person decides; not at all, it is created.
+whoever finds an intent of an earlier attempt looks for the row by time and values. Found once, it is adopted; not at
+all, it is created; more often than such rows were announced, a person decides.
 
 An adopted row is merged on the values of the intent: what a user changed in it since is theirs.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from uuid import UUID, uuid5
 
@@ -33,19 +33,25 @@ _CLOCK_SKEW = timedelta(minutes=10)
 
 _PAGE = 1000
 
+AMBIGUOUS = "ambiguous_create"
+"""Code of the error of a record that several rows may have been created for."""
+
 
 def derived_id(mapping: str, source_id: str, generation: int) -> str:
     """The id of the row that a source row becomes. A restored row is a new generation, hence a new row."""
     return str(uuid5(_NAMESPACE, f"{mapping}/{source_id}/{generation}"))
 
 
-def adopt(works: Iterable[Work], context: BatchContext) -> None:
+def adopt(works: Iterable[Work], announced: Sequence[Intent], context: BatchContext) -> None:
     """Couple rows that an earlier attempt created; park where several may be the one.
+
+    Args:
+        announced: all intents of the lane, those of other batches too.
 
     Raises:
         Retry, Stop: of looking.
     """
-    tried = [(work, work.intent) for work in works if work.open and work.coupling is None and work.intent is not None]
+    tried = [(work, work.intent) for work in works if work.coupling is None and work.intent is not None]
     if not tried:
         return
     if all(intent.created_id for _, intent in tried):
@@ -53,14 +59,29 @@ def adopt(works: Iterable[Work], context: BatchContext) -> None:
         candidates = [[rows[intent.created_id]] if intent.created_id in rows else [] for _, intent in tried]
     else:
         candidates = _look_for([intent for _, intent in tried], context)
+    claimed: set[str] = set()
     for (work, intent), found in zip(tried, candidates, strict=True):
-        if len(found) == 1:
-            work.destination_row = found[0]
-            work.coupling = new_coupling(work, context, found[0].id, dict(intent.values))
-        elif found:
+        free = [row for row in found if row.id not in claimed]
+        if not free:
+            work.looked = True
+        elif len(found) <= sum(_same_row(intent, other) for other in announced):
+            claimed.add(free[0].id)
+            work.destination_row = free[0]
+            work.coupling = new_coupling(work, context, free[0], _base(work, context, intent.values))
+        else:
             ids = ", ".join(row.id for row in found)
             text = f"created before an interruption, and now one of {ids}: couple the right one by hand"
-            work.end(Outcome.PARKED, Skip(text, code="ambiguous_create"), status=OpenStatus.PARKED)
+            work.end(Outcome.PARKED, Skip(text, code=AMBIGUOUS), status=OpenStatus.PARKED)
+
+
+def _same_row(one: Intent, other: Intent) -> bool:
+    """Whether two intents announce rows that nobody can tell apart, so that either may have either row."""
+    return one.values == other.values
+
+
+def _base(work: Work, context: BatchContext, values: Mapping[str, Value]) -> dict[str, Value]:
+    """What both rows had when the destination's was created; what was not sent was blank."""
+    return {column.name: values.get(column.name) for column in work.plan.flowing(context.direction) if column.compared}
 
 
 def prepare(works: Iterable[Work], context: BatchContext) -> None:
@@ -126,7 +147,10 @@ def _look_for(wanted: Sequence[Intent], context: BatchContext) -> list[list[Row]
         for row in page.rows:
             if row.id in taken:
                 continue
-            values = context.canonical(system, row)
+            try:
+                values = context.canonical(system, row)
+            except Skip:
+                continue  # what was created here can be read here
             for intent, candidates in zip(wanted, found, strict=True):
                 if describes(intent, values):
                     candidates.append(row)

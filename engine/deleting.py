@@ -2,14 +2,15 @@
 
 ::
 
+    both are gone     nothing is left to decide: the coupling goes, too
     none              Failed, visible, until a person decides
     restore           a new row is created where one was deleted, with a new id
     remove_coupling   the surviving row stays, uncoupled, and is not created again by itself
     delete            the surviving row is deleted too, if nobody changed it since
     deactivate        the surviving row is deactivated, and uncoupled
 
-``delete`` and ``deactivate`` go only the way that the mapping goes. When the *destination* of a change is found gone
-they do not apply: the source was edited while the destination was deleted, and a person decides.
+A row is restored, deleted and deactivated only the way that the mapping goes; otherwise a person decides. A person
+decides, too, where the *destination* of a change is found deleted: the source was edited meanwhile.
 """
 
 from collections.abc import Iterable, Sequence
@@ -23,29 +24,43 @@ from schemas.errors import Reread, RereadReason, Retry, Skip, Stop
 from schemas.mapping import DeletionConflict
 from schemas.outcomes import Outcome
 from schemas.row import Row, Value
-from schemas.system import System
+from schemas.system import Direction, System
 from systems.interface import Delete, Refused, Update, Write
+
+_PROPAGATING = (DeletionConflict.DELETE, DeletionConflict.DEACTIVATE)
 
 
 def source_gone(works: Sequence[Work], context: BatchContext) -> None:
-    """End works whose source row was deleted. Reads and writes the destination where the policy asks for it.
+    """End works whose source row was deleted. Writes the destination where the policy asks for it.
 
     Raises:
         Retry, Stop: of reading or writing; works that are ended stay ended.
     """
+    if not works:
+        return
     policy = context.plan.mapping.deletion_conflict
-    if policy in (DeletionConflict.DELETE, DeletionConflict.DEACTIVATE) and context.plan.allows(context.direction):
-        _propagate(works, context, policy)
-    else:
-        for work in works:
+    propagates = policy in _PROPAGATING and context.plan.allows(context.direction)
+    rows = context.read_destination(_coupling(work).id_in(context.direction.destination) for work in works)
+    surviving: list[tuple[Work, Row]] = []
+    for work in works:
+        row = rows.get(_coupling(work).id_in(context.direction.destination))
+        if row is None:
+            work.removed = work.coupling
+            work.end(Outcome.DELETED)
+        elif propagates:
+            surviving.append((work, row))
+        else:
             _without_counterpart(work, context.direction.source, policy)
+    _propagate(surviving, context, policy)
 
 
 def destination_gone(works: Iterable[Work], context: BatchContext) -> None:
     """End works whose destination row turned out to be deleted."""
     policy = context.plan.mapping.deletion_conflict
     for work in works:
-        if policy in (DeletionConflict.DELETE, DeletionConflict.DEACTIVATE):
+        if work.coupling is None or work.coupling.id is None:
+            work.again(Retry("its counterpart was deleted while it was being coupled"))
+        elif policy in _PROPAGATING:
             text = "changed here while its counterpart was deleted; restore or delete one of them"
             work.end(Outcome.CONFLICT, Skip(text, code="deleted_and_changed"), status=OpenStatus.CONFLICT)
         else:
@@ -55,9 +70,8 @@ def destination_gone(works: Iterable[Work], context: BatchContext) -> None:
 def _without_counterpart(work: Work, deleted_in: System, policy: DeletionConflict) -> None:
     coupling = _coupling(work)
     survivor = deleted_in.other
-    generation = coupling.generation + 1
-    left = Uncoupled(work.plan.name, survivor, coupling.id_in(survivor), generation)
-    if policy is DeletionConflict.RESTORE:
+    left = Uncoupled(work.plan.name, survivor, coupling.id_in(survivor), coupling.generation + 1)
+    if policy is DeletionConflict.RESTORE and work.plan.allows(Direction.out_of(survivor)):
         work.removed, work.left = coupling, left
         work.restore = Restore(survivor, coupling.id_in(survivor))
         work.end(Outcome.UNCOUPLED)
@@ -72,19 +86,14 @@ def _without_counterpart(work: Work, deleted_in: System, policy: DeletionConflic
         work.end(Outcome.FAILED, Skip(text, code="counterpart_deleted"))
 
 
-def _propagate(works: Sequence[Work], context: BatchContext, policy: DeletionConflict) -> None:
-    rows = context.read_destination(_coupling(work).id_in(context.direction.destination) for work in works)
+def _propagate(surviving: Sequence[tuple[Work, Row]], context: BatchContext, policy: DeletionConflict) -> None:
     to_write: list[tuple[Work, Write]] = []
-    for work in works:
-        row = rows.get(_coupling(work).id_in(context.direction.destination))
-        if row is None:
-            work.removed = work.coupling
-            work.end(Outcome.DELETED)
-        elif not _untouched(work, row, context):
+    for work, row in surviving:
+        if _untouched(work, row, context):
+            to_write.append((work, _write(row, context, policy)))
+        else:
             text = "deleted there while it was changed here; delete it here too, or restore it there"
             work.end(Outcome.CONFLICT, Skip(text, code="deleted_and_changed"), status=OpenStatus.CONFLICT)
-        else:
-            to_write.append((work, _write(row, context, policy)))
     if not to_write:
         return
     results = context.destination.write(context.destination_table, [write for _, write in to_write], tag=context.tag)
@@ -106,11 +115,15 @@ def _propagate(works: Sequence[Work], context: BatchContext, policy: DeletionCon
 
 
 def _untouched(work: Work, row: Row, context: BatchContext) -> bool:
+    """Whether nobody but us changed the row since both sides agreed."""
     coupling = _coupling(work)
     system = context.direction.destination
-    return row.version == coupling.version_in(system) or agrees(
-        work.plan, system, context.canonical(system, row), coupling.base
-    )
+    if row.version == coupling.version_in(system):
+        return True
+    try:
+        return agrees(work.plan, system, context.canonical(system, row), coupling.base)
+    except Skip:
+        return False
 
 
 def _write(row: Row, context: BatchContext, policy: DeletionConflict) -> Write:

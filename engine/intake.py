@@ -12,12 +12,22 @@ from schemas.operations import OperationKey
 from schemas.system import Direction
 from schemas.topics import Message
 
-OUR_TAG = "twinrow:"
-"""How the tag of every write of ours begins."""
-
+_OURS = "twinrow:"
 
 SWEEP = ""
 """In place of a mapping's name: the operation is the sweep of a table, for whatever maps it."""
+
+
+def our_tag(mapping: str, unique: str) -> str:
+    """What marks a write as ours, and as this mapping's: to another mapping of the table it is a change like any."""
+    return f"{_OURS}{mapping}:{unique}"
+
+
+def _writer(event: ChangeEvent) -> str | None:
+    """The mapping whose write of ours caused the event."""
+    if event.origin is None or not event.origin.startswith(_OURS):
+        return None
+    return event.origin.removeprefix(_OURS).rpartition(":")[0]
 
 
 class Intake:
@@ -41,14 +51,14 @@ class Intake:
         if event.record_id is None:
             key = OperationKey(SWEEP, direction, event.table)
             return [Operation(key, ChangeKind.COLLECTION, event.time, sweep=event)] if plans else []
-        echo = event.origin is not None and event.origin.startswith(OUR_TAG)
+        writer = _writer(event)
         return [
             Operation(
                 key=OperationKey(plan.name, direction, event.record_id),
                 kind=event.kind,
                 time=event.time,
                 run_ids=(event.run_id,) if event.run_id else (),
-                echo=echo,
+                writer=writer,
             )
             for plan in plans
         ]

@@ -10,7 +10,7 @@ from datetime import datetime
 from sqlalchemy import Engine
 
 from engine.creating import derived_id
-from engine.intake import OUR_TAG
+from engine.intake import our_tag
 from engine.ledger import couplings
 from engine.ledger.couplings import Coupling
 from engine.ledger.database import read
@@ -105,7 +105,9 @@ class LocalCurrency:
         if rows:
             return rows[0].id
         row_id = derived_id(plan.name, ZERO_ID, 0)  # so that of two workers one meets the other's row
-        (result,) = dataverse.write(table, [Create(row_id, _values(plan, code))], tag=OUR_TAG + self._new_id())
+        (result,) = dataverse.write(
+            table, [Create(row_id, _values(plan, code))], tag=our_tag(plan.name, self._new_id())
+        )
         match result:
             case Written():
                 return row_id

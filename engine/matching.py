@@ -1,7 +1,7 @@
 """Match-based coupling: before a row is created, the one that is there already is looked for.
 
 The mapping's criteria are tried in order; the first whose columns are all filled and that finds a free row decides.
-Several free rows are never guessed between: a person chooses.
+Several free rows are never guessed between: a person chooses. A row that a record of the same batch took is not free.
 """
 
 from collections.abc import Sequence
@@ -17,6 +17,7 @@ from schemas.errors import Skip
 from schemas.mapping import MatchCriterion
 from schemas.outcomes import Outcome
 from schemas.row import Row, Value
+from schemas.system import System
 
 
 def match(works: Sequence[Work], context: BatchContext) -> None:
@@ -27,6 +28,7 @@ def match(works: Sequence[Work], context: BatchContext) -> None:
     Raises:
         Retry, Stop: of looking.
     """
+    claimed: set[str] = set()
     for criterion in context.plan.mapping.match:
         looking = [(work, wanted) for work in works if (wanted := _criterion(work, criterion, context)) is not None]
         if not looking:
@@ -35,24 +37,28 @@ def match(works: Sequence[Work], context: BatchContext) -> None:
         free = _free(found, context)
         context.learn_references(context.direction.destination, [row for rows in found for row in rows])
         for (work, wanted), rows in zip(looking, found, strict=True):
-            _take(work, [row for row in rows if row.id in free and _fits(criterion, wanted, row)], context)
+            fitting = [row for row in rows if row.id in free - claimed and _fits(criterion, wanted, row)]
+            _take(work, fitting, context)
+            if work.destination_row is not None:
+                claimed.add(work.destination_row.id)
 
 
-def new_coupling(work: Work, context: BatchContext, destination_id: str, base: dict[str, Value]) -> Coupling:
+def new_coupling(work: Work, context: BatchContext, destination: Row, base: dict[str, Value]) -> Coupling:
     """The coupling of a work's row with a row of the destination, not yet in the ledger."""
-    ids = {context.direction.source: work.key.record_id, context.direction.destination: destination_id}
-    by_system = {system.value: record_id for system, record_id in ids.items()}
+    ids = {context.direction.source: work.key.record_id, context.direction.destination: destination.id}
+    in_business_central = destination if context.direction.destination is System.BUSINESS_CENTRAL else work.row
     return Coupling(
         mapping=work.plan.name,
-        bc_id=by_system["business_central"],
-        dv_id=by_system["dataverse"],
+        bc_id=ids[System.BUSINESS_CENTRAL],
+        dv_id=ids[System.DATAVERSE],
+        bc_key=work.plan.key_of(in_business_central) if in_business_central is not None else None,
         base=base,
         generation=work.uncoupled.generation if work.uncoupled else 0,
     )
 
 
 def _criterion(work: Work, criterion: MatchCriterion, context: BatchContext) -> dict[str, Value] | None:
-    if not work.open or work.coupling is not None or work.intent is not None:
+    if not work.open or work.coupling is not None:
         return None
     values = {name: work.source.get(name) for name in criterion.columns}
     if any(value is None for value in values.values()):
@@ -81,7 +87,7 @@ def _fits(criterion: MatchCriterion, wanted: dict[str, Value], row: Row) -> bool
 def _take(work: Work, rows: list[Row], context: BatchContext) -> None:
     if len(rows) == 1:
         work.destination_row = rows[0]
-        work.coupling = new_coupling(work, context, rows[0].id, {})
+        work.coupling = new_coupling(work, context, rows[0], {})
         work.matched = True
     elif rows:
         ids = ", ".join(row.id for row in rows)

@@ -74,7 +74,8 @@ def merge(
     """Merge ``source`` into ``destination``.
 
     Args:
-        source: canonical values of the source row. A column left out is not merged: its reference is deferred or kept.
+        source: canonical values of the source row. A column left out is not merged (its reference is deferred or
+            kept): the base goes on saying what both had before.
         destination: those of the destination row; ``None`` where it is known to agree with ``base``.
         newer: the side that was modified last, for the policy ``latest``; unknown counts as a conflict.
         source_wins: the source's value stands in every conflict (full sync with overwrite).
@@ -86,7 +87,7 @@ def merge(
         if direction in column.flows:
             _merge_column(result, column, direction, base, source, destination, newer, source_wins)
         elif direction.reverse in column.flows:
-            _watch_column(result, column, base, source)
+            _watch_column(result, column, base, source, destination)
     return result
 
 
@@ -101,20 +102,22 @@ def _merge_column(
     source_wins: bool,
 ) -> None:
     name = column.name
+    agreed: Value | _Missing = base.get(name, _MISSING)
+    theirs = agreed if destination is None else destination.get(name, _MISSING)
     if name not in source:
-        if destination is not None and name in destination:
-            result.base[name] = destination[name]
+        if agreed is _MISSING and theirs is None:
+            result.base[name] = None  # written without it: as good as created without it
         return
     ours = source[name]
     if column.column.not_null and ours is None:
+        result.carry_back |= column.two_way and theirs not in (None, _MISSING)
         return
-    agreed: Value | _Missing = base.get(name, _MISSING)
-    theirs = agreed if destination is None else destination.get(name, _MISSING)
     if ours == theirs:
         result.base[name] = ours
         return
     they_stayed = agreed is not _MISSING and theirs == agreed
-    if not column.two_way or they_stayed or source_wins:
+    they_are_blank = column.column.not_null and theirs is None  # which is no change of theirs
+    if not column.two_way or they_stayed or they_are_blank or source_wins:
         result.write[name] = result.base[name] = ours
         return
     if ours == agreed:
@@ -129,26 +132,39 @@ def _merge_column(
         result.conflicts.append(ColumnConflict(name, _or_blank(agreed), ours, _or_blank(theirs)))
 
 
-def _watch_column(result: Merge, column: PlannedColumn, base: Canonical, source: Canonical) -> None:
+def _watch_column(
+    result: Merge, column: PlannedColumn, base: Canonical, source: Canonical, destination: Canonical | None
+) -> None:
     """A column that only travels the other way: if somebody changed it here, the other side is to set it right."""
-    if column.name in base and column.name in source and source[column.name] != base[column.name]:
-        result.carry_back = True
+    name = column.name
+    if name not in source:
+        return
+    ours = source[name]
+    if name in base:
+        result.carry_back |= ours != base[name]
+    elif destination is not None and name in destination:
+        if ours == destination[name]:
+            result.base[name] = ours
+        else:
+            result.carry_back = True
 
 
 def agrees(plan: Plan, system: System, values: Canonical, base: Canonical) -> bool:
     """Whether a row of ``system`` has nothing that the base does not know: the meaning of a recorded version.
 
-    A column that the base lacks (it travels only the other way, and the pair is new) counts only where ``system`` is
-    the one that owns it.
+    What the base lacks counts where it travels out of ``system``. A blank that is never written counts only where the
+    other side's value can fill it.
     """
     out = Direction.out_of(system)
-    return all(
-        values[column.name] == base[column.name]
-        if column.name in base
-        else values[column.name] is None or out not in column.flows
-        for column in plan.columns
-        if column.compared and column.name in values
-    )
+    for column in plan.columns:
+        name = column.name
+        if not column.compared or name not in values:
+            continue
+        if column.column.not_null and values[name] is None and out in column.flows and not column.two_way:
+            continue
+        if values[name] != base[name] if name in base else out in column.flows:
+            return False
+    return True
 
 
 def _winner(policy: UpdateConflict, newer: System | None) -> System | None:

@@ -23,7 +23,7 @@ class Operation:
     Attributes:
         time: of the oldest event in it: where its latency counts from.
         run_ids: the runs that wait for its outcome.
-        echo: every event in it was caused by a write of ours.
+        writer: the mapping whose write of ours caused every event in it; ``None``: not ours alone.
         attempts: how often it was given back as transient.
         sweep: of a whole table instead (the key's record id is the table's name): the event that asked for it.
     """
@@ -32,7 +32,7 @@ class Operation:
     kind: ChangeKind
     time: datetime
     run_ids: tuple[str, ...] = ()
-    echo: bool = False
+    writer: str | None = None
     deliveries: list[Delivery] = field(default_factory=list)
     attempts: int = 0
     sweep: ChangeEvent | None = None
@@ -51,5 +51,5 @@ class Operation:
         self.time = min(self.time, later.time)
         if later.run_ids:
             self.run_ids = tuple(dict.fromkeys((*self.run_ids, *later.run_ids)))
-        self.echo = self.echo and later.echo
+        self.writer = self.writer if self.writer == later.writer else None
         self.deliveries.extend(later.deliveries)

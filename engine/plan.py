@@ -8,7 +8,7 @@ from engine.canonical import canonical_reader, canonical_writer
 from engine.ledger.couplings import Coupling, waiting_key
 from schemas.mapping import Column, Mappings, UpdateConflict
 from schemas.mapping import Mapping as TableMapping
-from schemas.row import Table, Value
+from schemas.row import Row, Table, Value
 from schemas.system import Direction, System
 
 
@@ -69,6 +69,12 @@ class Plan:
     def allows(self, direction: Direction) -> bool:
         """Whether the mapping carries changes in ``direction``."""
         return self.mapping.direction.allows(direction)
+
+    def key_of(self, row: Row) -> str | None:
+        """The value by which other Business Central tables name a row of it, upper case; ``None``: they name its id."""
+        column = self.mapping.business_central.referenced_by
+        key = row.values.get(column) if column is not None else None
+        return str(key).strip().upper() or None if key is not None else None
 
     def is_option_reference(self, column: PlannedColumn) -> bool:
         """Whether Dataverse holds the reference as an option's number instead of a lookup."""

@@ -3,13 +3,13 @@
 ::
 
     the local currency    has no row in Business Central to compare with: Ignored
-    our own echo          coupled and settled: Unchanged; not coupled (yet): Ignored
+    our own echo          not coupled (yet): Ignored; coupled and settled by the same mapping: Unchanged
     row is gone           coupled: a deletion; else Ignored
     outside the filter    Ignored
     skipped before        and the row is still the same: Skipped
     version as recorded   and both sides settled: Unchanged
     not coupled           and uncoupled rows are not wanted: Ignored
-    being created by us   from the other side: wait for its coupling
+    being created by us   from the other side: wait for its coupling, a moment in memory and then in the ledger
     anything else         goes on, with canonical values
 """
 
@@ -18,18 +18,20 @@ from collections.abc import Iterable, Sequence
 from engine.canonical import same_text
 from engine.context import BatchContext
 from engine.filters import admits
+from engine.ledger import intents
 from engine.ledger.intents import Intent
 from engine.ledger.open_operations import OpenStatus
 from engine.references import ZERO_ID
 from engine.work import Work
-from schemas.change_event import ChangeKind
-from schemas.errors import Retry, Skip
-from schemas.mapping import Column
+from schemas.errors import Park, Retry, Skip
 from schemas.outcomes import Outcome
 from schemas.row import Row, Value
 
 _COUPLING_WAIT = 0.5
 """Seconds to wait for the coupling of a row that is being created just now."""
+
+_COUPLING_WAITS = 5
+"""How often to wait so; whoever takes longer is interrupted, or in doubt."""
 
 
 def end_echoes(works: Iterable[Work], context: BatchContext) -> None:
@@ -38,11 +40,12 @@ def end_echoes(works: Iterable[Work], context: BatchContext) -> None:
         if work.coupling is not None and work.coupling.bc_id == ZERO_ID:
             work.end(Outcome.IGNORED)
             continue
-        if not work.operation.echo or work.operation.run_ids:
+        writer = work.operation.writer
+        if writer is None or work.operation.run_ids:
             continue
         if work.coupling is None:
             work.end(Outcome.IGNORED)  # whoever created it is about to couple it, or will when it is delivered again
-        elif work.coupling.version_in(context.direction.source) is not None:
+        elif writer == work.plan.name and work.coupling.version_in(context.direction.source) is not None:
             work.end(Outcome.UNCHANGED)
 
 
@@ -69,8 +72,8 @@ def read_source(works: Sequence[Work], context: BatchContext, counter_intents: S
         _classify(work, row, context)
         if work.open:
             _canonicalise(work, row, context)
-        if work.open and work.coupling is None and _is_being_created(work, counter_intents):
-            work.again(Retry("its counterpart is just being coupled", after=_COUPLING_WAIT))
+        if work.open and work.coupling is None:
+            _await_creation(work, counter_intents)
     return gone
 
 
@@ -92,33 +95,35 @@ def _classify(work: Work, row: Row, context: BatchContext) -> None:
 def _may_create(work: Work, context: BatchContext) -> bool:
     if not work.plan.allows(context.direction):
         return False
-    if work.operation.kind is ChangeKind.SYNC_ALL:
+    if work.wants_new:
         return True
     return work.uncoupled is None and not context.only_coupled[work.plan.name]
 
 
 def _canonicalise(work: Work, row: Row, context: BatchContext) -> None:
-    source = context.direction.source
     try:
-        work.source = context.canonical(source, row)
-        for column in work.plan.flowing(context.direction):
-            if column.column.name_in(source) is None and column.compared:
-                work.source[column.name] = column.read[context.direction.destination](_constant(column.column))
+        work.source = context.canonical(context.direction.source, row)
     except Skip as error:
         work.end(Outcome.FAILED, error)
 
 
-def _constant(column: Column) -> Value:
-    return column.constant
+def _await_creation(work: Work, counter_intents: Sequence[Intent]) -> None:
+    intent = next((intent for intent in counter_intents if _announces(intent, work)), None)
+    if intent is None:
+        return
+    if work.operation.attempts < _COUPLING_WAITS:
+        work.again(Retry("its counterpart is just being coupled", after=_COUPLING_WAIT))
+    else:
+        work.awaits = intent.key
+        text = f"may be what {intent.key.record_id} is about to become: waits until that is certain"
+        work.end(Outcome.PARKED, Park(text, waits_on=intents.waiting_key(intent.key)))
 
 
-def _is_being_created(work: Work, counter_intents: Sequence[Intent]) -> bool:
-    return any(
-        intent.created_id == work.key.record_id if intent.created_id else describes(intent, work.source)
-        for intent in counter_intents
-    )
+def _announces(intent: Intent, work: Work) -> bool:
+    return intent.created_id == work.key.record_id if intent.created_id else describes(intent, work.source)
 
 
 def describes(intent: Intent, values: dict[str, Value]) -> bool:
     """Whether a row with these canonical values may be the one that ``intent`` announced: case does not count."""
-    return all(same_text(values.get(name)) == same_text(value) for name, value in intent.values.items())
+    announced = intent.values.items()
+    return bool(announced) and all(same_text(values.get(name)) == same_text(value) for name, value in announced)

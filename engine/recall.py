@@ -19,15 +19,17 @@ class Recalled:
 
     Attributes:
         only_coupled: per mapping, whether uncoupled rows are left alone now.
-        counter_intents: rows of the source that somebody is creating just now, from the other side.
+        intents: rows of the destination that somebody is creating just now, or was when a worker died.
+        counter_intents: the same of the source, from the other side.
     """
 
     only_coupled: dict[str, bool]
+    intents: Sequence[Intent]
     counter_intents: Sequence[Intent]
 
 
 def recall(works: Sequence[Work], plans: Plans, plan: Plan, direction: Direction, database: Engine) -> Recalled:
-    """Fill in coupling, open operation, note of uncoupling and earlier intent of each work."""
+    """Fill in coupling, open operations, note of uncoupling and earlier intent of each work."""
     ids = [work.key.record_id for work in works]
     source = direction.source
     with read(database) as connection:
@@ -35,15 +37,21 @@ def recall(works: Sequence[Work], plans: Plans, plan: Plan, direction: Direction
         announced = intents.load(connection, plan.name)
         coupled = couplings.load(connection, plan.name, source, ids)
         entries = open_operations.load(connection, plan.name, direction, ids)
+        counter_ids = [coupling.id_in(direction.destination) for coupling in coupled.values()]
+        counter_entries = open_operations.load(connection, plan.name, direction.reverse, counter_ids)
         uncoupled = couplings.load_uncoupled(connection, plan.name, source, ids)
-        overwriting = runs.overwriting(connection, {run_id for work in works for run_id in work.operation.run_ids})
         only_coupled = mapping_states.wants_only_coupled(connection, plans.mappings.mappings)
+        for work in works:
+            work.entry = entries.get(work.key.record_id)
+        overwriting = runs.overwriting(connection, {run_id for work in works for run_id in work.run_ids})
     own = {intent.key.record_id: intent for intent in announced if intent.key.direction is direction}
     for work in works:
         record_id = work.key.record_id
         work.coupling = coupled.get(record_id)
-        work.entry = entries.get(record_id)
+        if work.coupling is not None:
+            work.counter_entry = counter_entries.get(work.coupling.id_in(direction.destination))
         work.uncoupled = uncoupled.get(record_id)
         work.intent = own.get(record_id)
-        work.overwrite = not overwriting.isdisjoint(work.operation.run_ids)
-    return Recalled(only_coupled, [intent for intent in announced if intent.key.direction is not direction])
+        work.overwrite = not overwriting.isdisjoint(work.run_ids)
+    counter_intents = [intent for intent in announced if intent.key.direction is not direction]
+    return Recalled(only_coupled, list(own.values()), counter_intents)

@@ -7,17 +7,20 @@ from datetime import datetime, timedelta
 from sqlalchemy import Engine
 
 from engine.context import BatchContext
+from engine.entries import entry_of
 from engine.gate import Pull
+from engine.ledger.couplings import Coupling
 from engine.ledger.jobs import JobError
 from engine.ledger.open_operations import OpenOperation, OpenStatus
 from engine.ledger.recording import Counted, Recording
 from engine.plan import Plans
 from engine.release import event_of
 from engine.work import Work
+from engine.writing import NOT_KEPT
 from schemas.change_event import ChangeEvent, ChangeKind
-from schemas.errors import SyncError
+from schemas.operations import OperationKey
 from schemas.outcomes import Outcome
-from schemas.system import System
+from schemas.system import Direction, System
 from systems.interface import Create
 
 
@@ -50,80 +53,72 @@ class Recorder:
         recording = Recording()
         now = self._clock()
         for work in works:
-            self._pair(work, recording)
-            self._open_or_close(work, recording, now)
-            self._follow_up(work, recording, context)
-            self._count(work, recording)
+            news = self._pair(work, recording)
+            if work.intent is not None and _is_certain(work):
+                recording.fulfilled.append(work.key)
+            touched = self._open_or_close(work, recording, now)
+            self._follow_up(work, recording, context, news=news)
+            self._count(work, recording, touched=touched)
         recording.events.extend(self._pulled(pulls))
         return recording.commit(self._database, now, self._released, published)
 
-    def _pair(self, work: Work, recording: Recording) -> None:
-        settled, before = work.settled, work.coupling
-        if work.removed is not None:
-            recording.removed.append(work.removed)
+    def _pair(self, work: Work, recording: Recording) -> bool:
+        """Record the work's coupling; whether that says something that the ledger did not know."""
         if work.left is not None:
             recording.left.append(work.left)
-        if settled is not None:
-            if settled.id is None:
-                recording.added.append(settled)
-                if work.uncoupled is not None:
-                    recording.coupled_again.append(work.uncoupled)
-            elif before is not None and settled != replace(
-                before, last_to_dataverse=settled.last_to_dataverse, last_from_dataverse=settled.last_from_dataverse
-            ):
-                recording.changed.append(settled)
-            if settled.id is None or (before is not None and settled.bc_key != before.bc_key):
-                recording.releases.extend(self._plans.waiting_keys(settled))
-        refused = work.outcome is Outcome.FAILED and isinstance(work.write, Create)
-        if work.intent is not None and (settled is not None or refused):
-            recording.fulfilled.append(work.key)
+        if work.removed is not None:
+            if work.removed.id is not None:
+                recording.removed.append(work.removed)
+            return True
+        before, coupling = work.coupling, _coupling(work)
+        if coupling is None:
+            return False
+        if coupling.id is None:
+            recording.added.append(coupling)
+            recording.releases.extend(self._plans.waiting_keys(coupling))
+            if work.uncoupled is not None:
+                recording.coupled_again.append(work.uncoupled)
+            return True
+        if before is None or coupling == replace(
+            before, last_to_dataverse=coupling.last_to_dataverse, last_from_dataverse=coupling.last_from_dataverse
+        ):
+            return False
+        recording.changed.append(coupling)
+        if coupling.bc_key != before.bc_key:
+            recording.releases.extend(self._plans.waiting_keys(coupling))
+        return True
 
-    def _open_or_close(self, work: Work, recording: Recording, now: datetime) -> None:
-        if work.operation.echo and work.row is None and work.removed is None:
-            return  # an echo says nothing about what is open
-        status = work.status or _status_by_outcome(work)
-        if status is None:
-            if work.entry is not None and work.outcome is not Outcome.SKIPPED:
-                recording.closed.append(work.key)
-            return
-        entry = self._entry(work, status, now)
-        if entry.status is OpenStatus.SKIPPED:
-            work.outcome = Outcome.SKIPPED
-        recording.opened.append(entry)
-        waited_for = work.waits or work.deferred
-        if waited_for is not None:
-            recording.waits[work.key] = waited_for
+    def _open_or_close(self, work: Work, recording: Recording, now: datetime) -> bool:
+        """Record what the work leaves open; whether something was open about its record, or is."""
+        entry = entry_of(work, now, self._retry_failed_after)
+        if entry is not None:
+            if entry.status is OpenStatus.SKIPPED:
+                work.outcome = Outcome.SKIPPED
+            recording.opened.append(entry)
+            if work.awaits is not None:
+                recording.awaits[work.key] = work.awaits
+            elif waited_for := [work.waits] if work.waits is not None else work.deferred:
+                recording.waits[work.key] = waited_for
+            return True
+        if work.removed is not None:
+            recording.closed.extend(_keys(work.removed))
+        if work.counter_entry is not None and work.agreed:
+            recording.closed.append(work.counter_entry.key)
+        if work.entry is None or not _settles(work, work.entry):
+            return False
+        recording.closed.append(work.key)
+        return True
 
-    def _entry(self, work: Work, status: OpenStatus, now: datetime) -> OpenOperation:
-        before, error = work.entry, work.error
-        fingerprint = error.fingerprint if error is not None else ""
-        again = before is not None and before.status in (OpenStatus.FAILED, OpenStatus.SKIPPED)
-        if status is OpenStatus.FAILED and before is not None and again and before.fingerprint == fingerprint:
-            status = OpenStatus.SKIPPED
-        due = status in (OpenStatus.FAILED, OpenStatus.STOPPED)
-        waited_for = work.waits or work.deferred
-        return OpenOperation(
-            key=work.key,
-            status=status,
-            kind=work.operation.kind,
-            text=error.text if error is not None else "waits for a referenced record, written without it",
-            first_at=before.first_at if before is not None else now,
-            last_at=now,
-            code=error.code if error is not None else "deferred",
-            fingerprint=fingerprint,
-            attempts=(before.attempts if before is not None else 0) + 1,
-            waits_on=waited_for.waiting_key if waited_for is not None else None,
-            source_version=work.row.version if work.row is not None else None,
-            detail=work.detail,
-            run_id=work.operation.run_ids[-1] if work.operation.run_ids else None,
-            due_at=now + self._retry_failed_after if due else None,
-        )
-
-    def _follow_up(self, work: Work, recording: Recording, context: BatchContext) -> None:
-        if work.carry_back and work.settled is not None and work.plan.allows(work.direction.reverse):
-            destination = context.direction.destination
-            record_id = work.settled.id_in(destination)
-            recording.events.append(self._event(work, destination, record_id, ChangeKind.MODIFIED))
+    def _follow_up(self, work: Work, recording: Recording, context: BatchContext, *, news: bool) -> None:
+        """What the other direction, or the other side, is to do now."""
+        destination = context.direction.destination
+        coupling = work.settled
+        if coupling is not None and work.plan.allows(work.direction.reverse):
+            in_conflict = work.counter_entry is not None and work.counter_entry.status is OpenStatus.CONFLICT
+            # A difference that the ledger knows of was carried back, or is open, already.
+            if (work.carry_back and news) or (in_conflict and work.status is None and not work.agreed):
+                record_id = coupling.id_in(destination)
+                recording.events.append(self._event(work, destination, record_id, ChangeKind.MODIFIED))
         if work.restore is not None:
             recording.events.append(self._event(work, work.restore.system, work.restore.record_id, ChangeKind.SYNC_ALL))
 
@@ -153,21 +148,44 @@ class Recorder:
     def _released(self, entry: OpenOperation) -> ChangeEvent:
         return event_of(entry, self._plans, event_id=self._new_id(), now=self._clock())
 
-    def _count(self, work: Work, recording: Recording) -> None:
+    def _count(self, work: Work, recording: Recording, *, touched: bool) -> None:
         if work.outcome is None:
             raise ValueError("only ended works are recorded")
         failed = work.outcome in (Outcome.FAILED, Outcome.SKIPPED, Outcome.CONFLICT)
-        error = _job_error(work, work.error) if failed and work.error is not None else None
-        recording.counted.append(Counted(work.key, work.outcome, work.operation.run_ids, error))
+        error = JobError(work.key.record_id, work.error.code, work.error.text) if failed and work.error else None
+        counted_by: tuple[str | None, ...] = work.operation.run_ids or (None,)
+        if touched:  # what a run left open, the run counts, whoever ends it
+            counted_by = tuple(dict.fromkeys((*counted_by, *work.run_ids)))
+        recording.counted.append(Counted(work.key, work.outcome, counted_by, error))
 
 
-def _status_by_outcome(work: Work) -> OpenStatus | None:
-    if work.outcome is Outcome.FAILED:
-        return OpenStatus.FAILED
-    if work.outcome is Outcome.PARKED:
-        return OpenStatus.PARKED
-    return OpenStatus.DEFERRED if work.deferred is not None else None
+def _coupling(work: Work) -> Coupling | None:
+    """The coupling to be recorded: as settled, or found, whatever became of the work afterwards."""
+    if work.settled is not None:
+        return work.settled
+    found = work.coupling if work.coupling is not None and work.coupling.id is None else None
+    if found is not None and found.bc_key is None and work.row is not None and work.direction is Direction.TO_DATAVERSE:
+        found.bc_key = work.plan.key_of(work.row)
+    return found
 
 
-def _job_error(work: Work, error: SyncError) -> JobError:
-    return JobError(work.key.record_id, error.code, error.text)
+def _is_certain(work: Work) -> bool:
+    """Whether it is known what became of the row that an intent announced."""
+    if work.coupling is not None or work.settled is not None:
+        return True
+    return work.looked or isinstance(work.write, Create)
+
+
+def _settles(work: Work, entry: OpenOperation) -> bool:
+    """Whether a work that leaves nothing open ends what its record left open earlier."""
+    if work.outcome is Outcome.SKIPPED or (work.operation.writer is not None and work.row is None):
+        return False  # nothing was tried; an echo says nothing about what is open
+    if entry.code == NOT_KEPT:
+        coupling = work.settled or work.coupling
+        return coupling is None or coupling.bounces == 0
+    return True
+
+
+def _keys(coupling: Coupling) -> list[OperationKey]:
+    """Both directions of a pair."""
+    return [OperationKey(coupling.mapping, direction, coupling.id_in(direction.source)) for direction in Direction]

@@ -12,7 +12,7 @@ from engine.ledger.couplings import Coupled, Wanted
 from engine.plan import Plan, PlannedColumn
 from schemas.errors import Skip
 from schemas.row import Row, Value
-from schemas.system import System
+from schemas.system import Direction, System
 
 ZERO_ID = "00000000-0000-0000-0000-000000000000"
 """Business Central's id of no row: a blank, and what stands for the local currency in its coupling."""
@@ -64,11 +64,11 @@ class References:
 
     def find(self, want: Wanted) -> Coupled | None:
         """The coupling of one wanted value; the first mapping that has it counts."""
-        (value,) = want.values
-        return next((found for name in want.mappings if (found := self._found.get((name, want.by, value)))), None)
+        by, value = want.by, want.value
+        return next((found for name in want.mappings if (found := self._found.get((name, by, value)))), None)
 
     def canonical(self, plan: Plan, system: System, row: Row) -> dict[str, Value]:
-        """The canonical values of a row: of every column that ``system`` has.
+        """The canonical values of a row: of every column that ``system`` has, and the constants that it stands for.
 
         Raises:
             Skip: a value does not fit its column's type; the text names the column.
@@ -77,6 +77,8 @@ class References:
         for column in plan.columns:
             name = column.column.name_in(system)
             if name is None:
+                if column.compared and Direction.out_of(system) in column.flows:
+                    values[column.name] = column.read[system.other](column.column.constant)
                 continue
             value = row.values.get(name)
             if column.column.reference is not None:
@@ -119,7 +121,7 @@ class References:
         if want is None:
             return None
         found = self.find(want)
-        return found.dv_id if found is not None else f"{_UNCOUPLED}{next(iter(want.values))}"
+        return found.dv_id if found is not None else f"{_UNCOUPLED}{want.value}"
 
 
 def is_uncoupled(value: Value) -> bool:

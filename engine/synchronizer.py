@@ -3,9 +3,10 @@
 ::
 
     recall     what the ledger knows                          one reading transaction
+    adopt      what an interrupted attempt created            a request only after an interruption
     read       the source rows                                one request
     gate       references whose record is not coupled         a request only where one is missing
-    pair       adopt, match, or announce a create             a transaction only for creates
+    pair       match, or announce a create                    a transaction only for creates
     decide     three-way merge                                a request only where the destination is not as known
     write      conditionally, per row                         one request, and one more for rows that moved
     record     couplings, outcomes, releases, counters        one writing transaction
@@ -23,7 +24,8 @@ from engine.backoff import delay
 from engine.context import BatchContext
 from engine.decision import decide, needs_destination
 from engine.gate import Pull, pass_gate
-from engine.intake import OUR_TAG
+from engine.intake import our_tag
+from engine.ledger.recording import MOVED
 from engine.operation import Operation
 from engine.plan import Plans
 from engine.reading import end_echoes, read_source
@@ -124,7 +126,7 @@ class Synchronizer:
             self._systems,
             self._database,
             self._clock,
-            tag=OUR_TAG + self._new_id(),
+            tag=our_tag(plan.name, self._new_id()),
         )
         trouble: Retry | None = None
         pulls: list[Pull] = []
@@ -132,7 +134,7 @@ class Synchronizer:
             if stumble is not None:
                 works[0].end(Outcome.FAILED, stumble)
             else:
-                pulls = self._carry(works, context)
+                self._carry(works, pulls, context)
         except Retry as error:
             trouble = error
             for work in works:
@@ -144,19 +146,19 @@ class Synchronizer:
                     work.stop(error)
         return self._record(works, pulls, context, trouble, published)
 
-    def _carry(self, works: Sequence[Work], context: BatchContext) -> list[Pull]:
+    def _carry(self, works: Sequence[Work], pulls: list[Pull], context: BatchContext) -> None:
+        """Carry works as far as they go; ``pulls`` takes the parents to pull in, whatever happens afterwards."""
         recalled = recall(works, self._plans, context.plan, context.direction, self._database)
         context.only_coupled = recalled.only_coupled
+        creating.adopt(works, recalled.intents, context)
         end_echoes(works, context)
         deleting.source_gone(read_source(works, context, recalled.counter_intents), context)
-        pulls = pass_gate([work for work in works if work.open], self._plans, context.source, context.only_coupled)
+        pulls += pass_gate([work for work in works if work.open], context)
         uncoupled = [work for work in works if work.open and work.coupling is None]
-        creating.adopt(uncoupled, context)
         matching.match(uncoupled, context)
         creating.prepare(uncoupled, context)
         _decide(works, context)
         deleting.destination_gone(write_all(works, context), context)
-        return pulls
 
     def _record(
         self,
@@ -171,6 +173,8 @@ class Synchronizer:
         try:
             result.events = self._recorder.record(ended, pulls, context, published)
         except Retry as error:
+            if error.code == MOVED and len(ended) > 1:
+                return self._record_singly(works, pulls, context, trouble, published)
             trouble = error
             for work in ended:
                 work.again(error)
@@ -180,8 +184,22 @@ class Synchronizer:
         result.again = [
             (work.operation, delay(work.operation.attempts + 1, work.retry)) for work in works if work.retry is not None
         ]
-        if trouble is not None and trouble.code != "coupling_moved":
+        if trouble is not None and trouble.code != MOVED:
             result.hold = min((seconds for _, seconds in result.again), default=0.0)
+        return result
+
+    def _record_singly(
+        self,
+        works: Sequence[Work],
+        pulls: Sequence[Pull],
+        context: BatchContext,
+        trouble: Retry | None,
+        published: Iterable[str],
+    ) -> BatchResult:
+        """Another worker changed one of the couplings: only its record is run again."""
+        result = self._record([], pulls, context, trouble, published)
+        for work in works:
+            result.add(self._record([work], [], context, trouble, ()))
         return result
 
 

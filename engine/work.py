@@ -11,6 +11,7 @@ from engine.ledger.open_operations import OpenOperation, OpenStatus
 from engine.merge import Merge
 from engine.operation import Operation
 from engine.plan import Plan
+from schemas.change_event import ChangeKind
 from schemas.errors import Retry, Stop, SyncError
 from schemas.operations import OperationKey
 from schemas.outcomes import Outcome
@@ -33,17 +34,18 @@ class Work:
 
     Attributes:
         coupling: as in the ledger; ``None``: not coupled.
-        entry: the open operation that this record left behind earlier.
+        entry: the open operation that this record left behind earlier; ``counter_entry``: the one that its counterpart
+            left, in the opposite direction.
         uncoupled: the note that the record was uncoupled on purpose.
-        intent: an earlier attempt to create its counterpart, outcome unknown.
+        intent: its counterpart was, or is about to be, created; ``looked``: that of an earlier attempt is not there.
         row, source: the source row, and its canonical values.
         destination_row: the destination row, where it had to be read.
         matched: the coupling was found by match criteria just now.
         overwrite: the source's values stand in every conflict.
-        deferred: the record without which the row is written.
-        waits: the record that it waits for.
+        deferred: the records without which the row is written.
+        waits: the record that it waits for; ``awaits``: the operation that is creating the row just now.
         merge, write: what is to be written, and why.
-        settled: the coupling as it is to be recorded.
+        settled: the coupling as it is to be recorded; ``agreed``: both rows were seen, and are as its base says.
         removed: the coupling that is no more; ``left`` notes the row that survives it, ``restore`` asks for a new one.
         carry_back: the opposite operation is to be run after this one.
         outcome: the end of it; ``error`` says why where that needs saying.
@@ -54,18 +56,22 @@ class Work:
     plan: Plan
     coupling: Coupling | None = None
     entry: OpenOperation | None = None
+    counter_entry: OpenOperation | None = None
     uncoupled: Uncoupled | None = None
     intent: Intent | None = None
+    looked: bool = False
     row: Row | None = None
     source: dict[str, Value] = field(default_factory=dict)
     destination_row: Row | None = None
     matched: bool = False
     overwrite: bool = False
-    deferred: Wanted | None = None
+    deferred: list[Wanted] = field(default_factory=list)
     waits: Wanted | None = None
+    awaits: OperationKey | None = None
     merge: Merge | None = None
     write: Write | None = None
     settled: Coupling | None = None
+    agreed: bool = False
     removed: Coupling | None = None
     left: Uncoupled | None = None
     restore: Restore | None = None
@@ -90,6 +96,18 @@ class Work:
     def open(self) -> bool:
         """Whether there is still something to do."""
         return self.outcome is None and self.retry is None
+
+    @property
+    def wants_new(self) -> bool:
+        """Whether the row is to be created even where only coupled rows are wanted: full sync, now or earlier."""
+        kinds = (self.operation.kind, self.entry.kind if self.entry is not None else None)
+        return ChangeKind.SYNC_ALL in kinds
+
+    @property
+    def run_ids(self) -> tuple[str, ...]:
+        """The runs that wait for its outcome: the operation's, and that of what it left open earlier."""
+        earlier = self.entry.run_id if self.entry is not None else None
+        return self.operation.run_ids if earlier is None else tuple({*self.operation.run_ids, earlier})
 
     def end(
         self,

@@ -23,7 +23,7 @@ from engine.merge import agrees
 from engine.work import Work
 from schemas.errors import Reread, RereadReason, Retry, Skip, Stop
 from schemas.outcomes import Outcome
-from schemas.row import Row
+from schemas.row import Row, Value
 from schemas.system import Direction, System
 from systems.interface import Create, Refused
 
@@ -32,6 +32,9 @@ _ROUNDS = 4
 
 _BOUNCE_LIMIT = 3
 """Writes in a row that the destination did not keep, before it is left in peace."""
+
+NOT_KEPT = "not_kept"
+"""Code of the error of such a pair."""
 
 
 def write_all(works: Sequence[Work], context: BatchContext) -> list[Work]:
@@ -97,8 +100,7 @@ def _reconsider(works: Iterable[Work], context: BatchContext, gone: list[Work]) 
             continue
         work.destination_row = row
         if work.coupling is None:
-            base = dict(work.intent.values) if work.intent else {}
-            work.coupling = new_coupling(work, context, row.id, base)
+            work.coupling = new_coupling(work, context, row, {})  # nobody knows what it was created with
         decide(work, context)
 
 
@@ -114,41 +116,52 @@ def _end_unwritten(work: Work, context: BatchContext) -> None:
     if merged is None or before is None:
         raise ValueError("only a merged work ends without a write")
     coupling = before.copy()
-    coupling.base = merged.base
+    coupling.base, work.carry_back = merged.base, merged.carry_back
     if work.destination_row is not None:
-        _note_version(work, coupling, context.direction.destination, work.destination_row, context)
-    work.carry_back = merged.carry_back
+        work.agreed = _note_version(work, coupling, context.direction.destination, work.destination_row, context)
     _end(work, coupling, context, Outcome.COUPLED if work.matched else Outcome.UNCHANGED)
 
 
 def _end_written(work: Work, row: Row, context: BatchContext) -> None:
     """Written: couple, and see whether the destination kept what it was given."""
-    if work.coupling is None:
-        flowing = [column.name for column in work.plan.flowing(context.direction) if column.compared]
-        base = {name: work.source.get(name) for name in flowing}  # what is deferred was left blank
-        coupling, outcome = new_coupling(work, context, row.id, base), Outcome.INSERTED
+    destination = context.direction.destination
+    merged, before = work.merge, work.coupling
+    if before is None:
+        coupling, outcome = new_coupling(work, context, row, _first_base(work, row, context)), Outcome.INSERTED
     else:
-        coupling, outcome = work.coupling.copy(), Outcome.COUPLED if work.matched else Outcome.MODIFIED
-        if work.merge is not None:
-            coupling.base, work.carry_back = work.merge.base, work.merge.carry_back
-    kept = _note_version(work, coupling, context.direction.destination, row, context)
-    coupling.bounces = 0 if kept else coupling.bounces + 1
-    if coupling.bounces > _BOUNCE_LIMIT:
-        coupling.set_version(context.direction.destination, row.version)
-        text = "the other side keeps changing what is written to it; see which rule there does it"
-        work.error, work.status = Skip(text, code="not_kept"), OpenStatus.CONFLICT
-    elif not kept:
+        coupling, outcome = before.copy(), Outcome.COUPLED if work.matched else Outcome.MODIFIED
+    if merged is not None:
+        coupling.base, work.carry_back = merged.base, merged.carry_back
+    work.agreed = _note_version(work, coupling, destination, row, context)
+    if not work.agreed and not work.carry_back:
         work.carry_back = True
+        coupling.bounces += 1
+        if coupling.bounces > _BOUNCE_LIMIT:
+            work.carry_back = False
+            coupling.set_version(destination, row.version)
+            text = "the other side keeps changing what is written to it; see which rule there does it"
+            work.error, work.status = Skip(text, code=NOT_KEPT), OpenStatus.CONFLICT
     _end(work, coupling, context, outcome)
+
+
+def _first_base(work: Work, row: Row, context: BatchContext) -> dict[str, Value]:
+    """What both rows of a new pair have: what was written, what was left blank, what is equal anyway."""
+    flowing = [column.name for column in work.plan.flowing(context.direction) if column.compared]
+    base = {name: work.source.get(name) for name in flowing}
+    there = _readable(context.direction.destination, row, context)
+    return {**{name: value for name, value in work.source.items() if name in there and there[name] == value}, **base}
 
 
 def _end(work: Work, coupling: Coupling, context: BatchContext, outcome: Outcome) -> None:
     if work.row is None:
         raise ValueError("a row that was not read cannot be coupled")
     source = context.direction.source
-    _note_version(work, coupling, source, work.row, context)
-    if work.deferred is not None:
+    work.agreed &= _note_version(work, coupling, source, work.row, context)
+    if work.deferred:
         coupling.set_version(source, None)  # not settled before the reference has followed
+        work.agreed = False
+    if work.agreed:
+        coupling.bounces = 0
     if context.direction is Direction.TO_DATAVERSE:
         coupling.last_to_dataverse = context.clock()
     else:
@@ -159,11 +172,17 @@ def _end(work: Work, coupling: Coupling, context: BatchContext, outcome: Outcome
 
 def _note_version(work: Work, coupling: Coupling, system: System, row: Row, context: BatchContext) -> bool:
     """Record the row's version where it agrees with the base, and the key that others know it by."""
-    values = work.source if system is context.direction.source else context.canonical(system, row)
-    settled = agrees(work.plan, system, values, coupling.base)
+    values = work.source if system is context.direction.source else _readable(system, row, context)
+    settled = bool(values) and agrees(work.plan, system, values, coupling.base)
     coupling.set_version(system, row.version or None if settled else None)
-    key_column = work.plan.mapping.business_central.referenced_by
-    if system is System.BUSINESS_CENTRAL and key_column is not None:
-        key = row.values.get(key_column)
-        coupling.bc_key = str(key).strip().upper() or None if key is not None else None
+    if system is System.BUSINESS_CENTRAL:
+        coupling.bc_key = work.plan.key_of(row)
     return settled
+
+
+def _readable(system: System, row: Row, context: BatchContext) -> dict[str, Value]:
+    """The canonical values of a row as it is after a write; none where they do not fit: its own operation says so."""
+    try:
+        return context.canonical(system, row)
+    except Skip:
+        return {}

@@ -115,10 +115,15 @@ class Wanted:
     values: frozenset[str]
 
     @property
+    def value(self) -> str:
+        """Its only value."""
+        (value,) = self.values
+        return value
+
+    @property
     def waiting_key(self) -> str:
         """Of one value: what an open operation waits on. Whoever couples that record finds it under the same key."""
-        (value,) = self.values
-        return waiting_key(self.mappings, self.by, value)
+        return waiting_key(self.mappings, self.by, self.value)
 
 
 def waiting_key(mappings: tuple[str, ...], by: str, value: str) -> str:

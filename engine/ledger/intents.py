@@ -37,6 +37,11 @@ class Intent:
     at: datetime
 
 
+def waiting_key(key: OperationKey) -> str:
+    """Under which key open operations wait until it is certain what the record of ``key`` became."""
+    return f"{key.mapping} {key.direction} {key.record_id} created"
+
+
 def load(connection: Connection, mapping: str) -> list[Intent]:
     """All intents of a mapping, both ways: what is being created just now, or was when a worker died."""
     return [
@@ -61,6 +66,15 @@ def declare(connection: Connection, intents: Sequence[Intent]) -> None:
             for intent in intents
         ],
     )
+
+
+def outstanding(connection: Connection, keys: Iterable[OperationKey]) -> frozenset[OperationKey]:
+    """Which of these records have an intent."""
+    rows = [(key.mapping, key.direction.value, key.record_id) for key in keys]
+    if not rows:
+        return frozenset()
+    found = connection.execute(select(_TABLE.c.mapping, _TABLE.c.direction, _TABLE.c.record_id).where(_KEY.in_(rows)))
+    return frozenset(OperationKey(mapping, Direction(direction), record_id) for mapping, direction, record_id in found)
 
 
 def fulfil(connection: Connection, keys: Iterable[OperationKey]) -> None:

@@ -6,7 +6,7 @@ Enumerations are stored as their text. Times are UTC. Canonical values are kept 
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, String, Table, Text, UniqueConstraint
+from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, LargeBinary, String, Table, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from engine.ledger.database import Base, ExactJson, UtcDateTime
@@ -75,17 +75,15 @@ class OpenOperationModel(Base):
     """An operation that has not arrived, and why."""
 
     __tablename__ = "open_operations"
-    __table_args__ = (
-        Index("ix_open_operations_waits_on", "waits_on"),
-        Index("ix_open_operations_due_at", "due_at"),
-    )
+    __table_args__ = (Index("ix_open_operations_due_at", "due_at"),)
 
     mapping: Mapped[str] = mapped_column(_NAME, primary_key=True)
     direction: Mapped[str] = mapped_column(_DIRECTION, primary_key=True)
     record_id: Mapped[str] = mapped_column(_ID, primary_key=True)
     status: Mapped[str] = mapped_column(_STATUS)
     kind: Mapped[str] = mapped_column(_STATUS)
-    waits_on: Mapped[str | None] = mapped_column(String(200))
+    waits_on: Mapped[Any] = mapped_column(ExactJson)
+    """Keys of what it waits for, also in ``open_waits``."""
     code: Mapped[str] = mapped_column(Text)
     text: Mapped[str] = mapped_column(Text)
     fingerprint: Mapped[str] = mapped_column(Text)
@@ -96,6 +94,25 @@ class OpenOperationModel(Base):
     first_at: Mapped[datetime] = mapped_column(UtcDateTime)
     last_at: Mapped[datetime] = mapped_column(UtcDateTime)
     due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class OpenWaitModel(Base):
+    """What an open operation waits for, for finding it by that."""
+
+    __tablename__ = "open_waits"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ("mapping", "direction", "record_id"),
+            ("open_operations.mapping", "open_operations.direction", "open_operations.record_id"),
+            ondelete="CASCADE",
+        ),
+        Index("ix_open_waits_waits_on", "waits_on"),
+    )
+
+    mapping: Mapped[str] = mapped_column(_NAME, primary_key=True)
+    direction: Mapped[str] = mapped_column(_DIRECTION, primary_key=True)
+    record_id: Mapped[str] = mapped_column(_ID, primary_key=True)
+    waits_on: Mapped[str] = mapped_column(String(200), primary_key=True)
 
 
 class IntentModel(Base):

@@ -8,12 +8,15 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, insert, select, tuple_, update
 
-from engine.ledger.models import OpenOperationModel, table_of
+from engine.ledger.models import OpenOperationModel, OpenWaitModel, table_of
 from schemas.change_event import ChangeKind
 from schemas.operations import OperationKey
 from schemas.system import Direction
 
 _TABLE = table_of(OpenOperationModel)
+_WAITS = table_of(OpenWaitModel)
+_KEY = tuple_(_TABLE.c.mapping, _TABLE.c.direction, _TABLE.c.record_id)
+_WAIT_KEY = (_WAITS.c.mapping, _WAITS.c.direction, _WAITS.c.record_id)
 
 # Statements of the hot path are made once: making one costs more than running it.
 _LOAD = select(_TABLE).where(
@@ -21,16 +24,19 @@ _LOAD = select(_TABLE).where(
     _TABLE.c.direction == bindparam("direction"),
     _TABLE.c.record_id.in_(bindparam("ids", expanding=True)),
 )
-_WAITING = select(_TABLE).where(_TABLE.c.waits_on.in_(bindparam("references", expanding=True)))
+_WAITING = select(_TABLE).where(
+    _KEY.in_(select(*_WAIT_KEY).where(_WAITS.c.waits_on.in_(bindparam("references", expanding=True))))
+)
 
 
 class OpenStatus(StrEnum):
     """Why an operation is open, and what ends it."""
 
     PARKED = "Parked"
-    """Waits for ``waits_on`` to be coupled, or (candidates in ``detail``) for a person to choose."""
+    """Waits for ``waits_on`` to be coupled, or (candidates in ``detail``) for a person to choose; looked at again when
+    due."""
     DEFERRED = "Deferred"
-    """Written without a reference, which follows when ``waits_on`` is coupled."""
+    """Written without references, which follow when ``waits_on`` are coupled."""
     FAILED = "Failed"
     """Refused once; tried again when due."""
     SKIPPED = "Skipped"
@@ -48,6 +54,7 @@ class OpenOperation:
     Attributes:
         kind: of the event that it came from, for running it again.
         fingerprint: tells whether the next error is the same one.
+        waits_on: keys of what it waits for; any of them will do to try it again.
         source_version: of the source row when it was refused: another version is worth another try.
         detail: candidates of a match, or the values of a conflict.
         due_at: when it is tried again by itself.
@@ -62,7 +69,7 @@ class OpenOperation:
     code: str = ""
     fingerprint: str = ""
     attempts: int = 0
-    waits_on: str | None = None
+    waits_on: tuple[str, ...] = ()
     source_version: str | None = None
     detail: Any = None
     run_id: str | None = None
@@ -80,14 +87,16 @@ def put(connection: Connection, entries: Sequence[OpenOperation]) -> None:
     close(connection, [entry.key for entry in entries])
     if entries:
         connection.execute(insert(_TABLE), [_values(entry) for entry in entries])
+    waits = [{**_key(entry.key), "waits_on": on} for entry in entries for on in dict.fromkeys(entry.waits_on)]
+    if waits:
+        connection.execute(insert(_WAITS), waits)
 
 
 def close(connection: Connection, keys: Iterable[OperationKey]) -> None:
     """These are not open any more."""
-    rows = [(key.mapping, key.direction.value, key.record_id) for key in keys]
+    rows = [tuple(_key(key).values()) for key in keys]
     if rows:
-        key = tuple_(_TABLE.c.mapping, _TABLE.c.direction, _TABLE.c.record_id)
-        connection.execute(delete(_TABLE).where(key.in_(rows)))
+        connection.execute(delete(_TABLE).where(_KEY.in_(rows)))
 
 
 def waiting_on(connection: Connection, references: Sequence[str]) -> list[OpenOperation]:
@@ -95,6 +104,14 @@ def waiting_on(connection: Connection, references: Sequence[str]) -> list[OpenOp
     if not references:
         return []
     return [_entry(row) for row in connection.execute(_WAITING, {"references": references})]
+
+
+def stop_waiting(connection: Connection, entries: Sequence[OpenOperation]) -> None:
+    """They stay open, but wait for nothing any more: they are about to be tried again."""
+    rows = [tuple(_key(entry.key).values()) for entry in entries]
+    if rows:
+        connection.execute(delete(_WAITS).where(tuple_(*_WAIT_KEY).in_(rows)))
+        connection.execute(update(_TABLE).where(_KEY.in_(rows)).values(waits_on=[]))
 
 
 def is_due(connection: Connection, now: datetime) -> bool:
@@ -112,9 +129,9 @@ def take_due(connection: Connection, now: datetime, limit: int) -> list[OpenOper
         .with_for_update(skip_locked=True)
     )
     entries = [_entry(row) for row in connection.execute(statement)]
-    for entry in entries:
-        entry.due_at = None
-    put(connection, entries)
+    if entries:
+        keys = [tuple(_key(entry.key).values()) for entry in entries]
+        connection.execute(update(_TABLE).where(_KEY.in_(keys)).values(due_at=None))
     return entries
 
 
@@ -153,14 +170,16 @@ def _chosen(mapping: str | None, status: OpenStatus | None, record_id: str | Non
     return [_TABLE.c[name] == value for name, value in wanted.items() if value is not None]
 
 
+def _key(key: OperationKey) -> dict[str, str]:
+    return {"mapping": key.mapping, "direction": key.direction.value, "record_id": key.record_id}
+
+
 def _values(entry: OpenOperation) -> dict[str, Any]:
     return {
-        "mapping": entry.key.mapping,
-        "direction": entry.key.direction.value,
-        "record_id": entry.key.record_id,
+        **_key(entry.key),
         "status": entry.status.value,
         "kind": entry.kind.value,
-        "waits_on": entry.waits_on,
+        "waits_on": list(entry.waits_on),
         "code": entry.code,
         "text": entry.text,
         "fingerprint": entry.fingerprint,
@@ -185,7 +204,7 @@ def _entry(row: Any) -> OpenOperation:
         code=row.code,
         fingerprint=row.fingerprint,
         attempts=row.attempts,
-        waits_on=row.waits_on,
+        waits_on=tuple(row.waits_on),
         source_version=row.source_version,
         detail=row.detail,
         run_id=row.run_id,

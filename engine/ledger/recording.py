@@ -6,7 +6,7 @@ by another worker is released by one of the two.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -22,23 +22,33 @@ from schemas.errors import Retry
 from schemas.operations import OperationKey
 from schemas.outcomes import Outcome
 
+MOVED = "coupling_moved"
+"""Code of the error when another worker changed one of the couplings."""
+
 _GATE_LOCK = 0x7477696E726F77
 """PostgreSQL advisory lock of whoever parks or couples; on SQLite there is one writer anyway."""
 
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """One outcome to be counted, in the jobs of its runs or in the running flow's."""
+    """One outcome to be counted, in the job of each of these runs; ``None`` is the running flow."""
 
     key: OperationKey
     outcome: Outcome
-    run_ids: tuple[str, ...]
+    run_ids: tuple[str | None, ...]
     error: JobError | None
 
 
 @dataclass(slots=True)
 class Recording:
-    """What a batch decided. Empty parts cost nothing."""
+    """What a batch decided. Empty parts cost nothing.
+
+    Attributes:
+        left: notes of rows that were uncoupled on purpose; ``coupled_again``: those to be forgotten.
+        waits: of opened operations, the records that they wait for; ``awaits``: whose creation they wait for.
+        releases: keys under which operations wait that are to be tried again.
+        fulfilled: records whose intent is no more.
+    """
 
     added: list[Coupling] = field(default_factory=list)
     changed: list[Coupling] = field(default_factory=list)
@@ -47,7 +57,8 @@ class Recording:
     coupled_again: list[Uncoupled] = field(default_factory=list)
     opened: list[OpenOperation] = field(default_factory=list)
     closed: list[OperationKey] = field(default_factory=list)
-    waits: dict[OperationKey, Wanted] = field(default_factory=dict)
+    waits: dict[OperationKey, Sequence[Wanted]] = field(default_factory=dict)
+    awaits: dict[OperationKey, OperationKey] = field(default_factory=dict)
     releases: list[str] = field(default_factory=list)
     fulfilled: list[OperationKey] = field(default_factory=list)
     events: list[ChangeEvent] = field(default_factory=list)
@@ -66,7 +77,7 @@ class Recording:
                 return self._write(connection, now, release, published)
         except CouplingMoved as error:
             reason = "another worker changed one of these couplings in the meantime"
-            raise Retry(reason, code="coupling_moved", after=0.05) from error
+            raise Retry(reason, code=MOVED, after=0.05) from error
 
     def _write(
         self,
@@ -75,7 +86,7 @@ class Recording:
         release: Callable[[OpenOperation], ChangeEvent],
         published: Iterable[str],
     ) -> list[ChangeEvent]:
-        if (self.releases or self.waits) and connection.dialect.name == "postgresql":
+        if self._takes_turns and connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _GATE_LOCK})
         couplings.remove(connection, self.removed)
         couplings.note_uncoupled(connection, self.left, now)
@@ -91,26 +102,36 @@ class Recording:
         self._count(connection, now)
         return events
 
+    @property
+    def _takes_turns(self) -> bool:
+        """Whether it parks, or ends what others may be parking on just now."""
+        return bool(self.releases or self.waits or self.fulfilled or self.awaits)
+
     def _released(self, connection: Connection) -> list[OpenOperation]:
-        """What waited for a record that is coupled now, whoever coupled it; it waits for it no more."""
-        released = {entry.key: entry for entry in open_operations.waiting_on(connection, self.releases)}
-        if self.waits:
-            coupled = couplings.resolve(connection, self.waits.values())
-            names = {(one.mapping, by, getattr(one, by)) for one in coupled for by in ("bc_id", "bc_key", "dv_id")}
-            opened = {entry.key: entry for entry in self.opened}
-            for key, wanted in self.waits.items():
-                (value,) = wanted.values
-                if any((mapping, wanted.by, value) in names for mapping in wanted.mappings):
-                    released[key] = opened[key]
-        for entry in released.values():
-            entry.waits_on = None
-        open_operations.put(connection, list(released.values()))
+        """What waits for something that has happened now, whoever brought it about; it waits no more."""
+        happened = [*self.releases, *map(intents.waiting_key, self.fulfilled)]
+        released = {entry.key: entry for entry in open_operations.waiting_on(connection, happened)}
+        in_vain = self._waiting_in_vain(connection)
+        released.update({entry.key: entry for entry in self.opened if entry.key in in_vain})
+        open_operations.stop_waiting(connection, list(released.values()))
         return list(released.values())
+
+    def _waiting_in_vain(self, connection: Connection) -> set[OperationKey]:
+        """Operations that park here, and whose wait was over before."""
+        outstanding = intents.outstanding(connection, self.awaits.values())
+        over = {key for key, awaited in self.awaits.items() if awaited not in outstanding}
+        if self.waits:
+            coupled = couplings.resolve(connection, [want for wants in self.waits.values() for want in wants])
+            names = {(one.mapping, by, getattr(one, by)) for one in coupled for by in ("bc_id", "bc_key", "dv_id")}
+            for key, wants in self.waits.items():
+                if any((mapping, want.by, want.value) in names for want in wants for mapping in want.mappings):
+                    over.add(key)
+        return over
 
     def _count(self, connection: Connection, now: datetime) -> None:
         by_job: dict[JobKey, list[Counted]] = defaultdict(list)
         for one in self.counted:
-            for run_id in one.run_ids or (None,):
+            for run_id in one.run_ids:
                 by_job[JobKey(one.key.mapping, one.key.direction, run_id)].append(one)
         for job, counted in sorted(by_job.items(), key=lambda item: item[0].id_at(now)):
             counters = _counters(connection, job, counted)

@@ -23,6 +23,8 @@ _TABLES = table_of(RunTableModel)
 _RECORDS = table_of(RunRecordModel)
 
 _PENDING = ""
+_ARRIVED = frozenset({Outcome.INSERTED, Outcome.MODIFIED, Outcome.DELETED, Outcome.COUPLED, Outcome.UNCOUPLED})
+_NOTHING_NEW = frozenset({Outcome.MODIFIED, Outcome.UNCHANGED, Outcome.IGNORED})
 
 
 class RunKind(StrEnum):
@@ -188,7 +190,7 @@ def register(
         }
         for record_id in dict.fromkeys(record_ids)
     ]
-    fresh = insert_missing(connection, _RECORDS, rows)
+    fresh = insert_missing(connection, _RECORDS, rows) and len(rows)
     if fresh:
         statement = _where_table(run_id, mapping, direction).values(produced=_TABLES.c.produced + fresh)
         connection.execute(statement)
@@ -218,7 +220,8 @@ def record_outcomes(
 ) -> dict[str, Outcome | None]:
     """Note what became of registered records; answer what they were before (``None``: this is their first outcome).
 
-    Records that the run did not register (a parent pulled in from outside the run) are left out.
+    Left out are records that the run did not register (a parent pulled in from outside the run), and those that have
+    arrived and of which nothing new is said (delivered twice, or a deferred reference followed).
     """
     of_table = (
         (_RECORDS.c.run_id == run_id) & (_RECORDS.c.mapping == mapping) & (_RECORDS.c.direction == direction.value)
@@ -230,7 +233,11 @@ def record_outcomes(
         .order_by(_RECORDS.c.record_id)
         .with_for_update()
     )
-    before = {row.record_id: row.outcome for row in connection.execute(statement)}
+    before = {
+        row.record_id: row.outcome
+        for row in connection.execute(statement)
+        if row.outcome not in _ARRIVED or outcomes[row.record_id] not in _NOTHING_NEW
+    }
     changed = [
         {"at_record": record_id, "outcome": outcomes[record_id].value}
         for record_id, outcome in before.items()

@@ -1,33 +1,42 @@
 """A small world to test the engine in: two systems in memory, a topic that is a list, and one worker that is a loop.
 
 Nothing here waits or runs by itself: :meth:`World.settle` delivers events and runs operations until there is nothing
-left to do, in an order that a seed decides. Time is a number that moves only when everything else has stopped.
+left to do. Time is a number that moves only when everything else has stopped, or a test says so.
+
+A test takes part through ``hook``: it hears of every call to a system before and after it works, and may edit rows,
+answer an error, run another batch meanwhile, or raise :class:`Crash`.
 """
 
 import random
 from collections import Counter, deque
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import count
+from typing import TypeAlias
 from uuid import UUID
 
 from sqlalchemy import Engine
 
 from engine.intake import Intake
-from engine.ledger import couplings, open_operations, outbox
+from engine.ledger import couplings, jobs, open_operations, outbox
 from engine.ledger.couplings import Coupling
-from engine.ledger.database import read
+from engine.ledger.database import read, write
+from engine.ledger.jobs import Job
 from engine.ledger.open_operations import OpenOperation
 from engine.plan import Plans
-from engine.scheduler import Scheduler
+from engine.release import event_of
+from engine.scheduler import Batch, Scheduler
 from engine.synchronizer import Synchronizer
 from schemas.change_event import ChangeEvent, ChangeKind
+from schemas.errors import SyncError
 from schemas.mapping import Mappings
 from schemas.outcomes import Outcome
 from schemas.row import Row, Value
 from schemas.system import System
 from schemas.topics import Message
 from systems import in_process
-from systems.in_process import InProcessSystem
+from systems.in_process import InProcessSystem, Moment
+from systems.interface import Write
 
 BC, DV = System.BUSINESS_CENTRAL, System.DATAVERSE
 WORKER = "00000000-0000-0000-0000-00000000beef"
@@ -36,13 +45,23 @@ WORKER = "00000000-0000-0000-0000-00000000beef"
 _RESTLESS = 5_000
 """Steps after which a world that should have come to rest counts as an endless loop."""
 
+_OUT_OF_ORDER = 8
+"""How far an event may overtake others."""
+
+Hook: TypeAlias = Callable[[System, Moment, str, Write | None], SyncError | None]
+"""Called with system, moment, table and write (``None``: reading); what it answers, the call fails with."""
+
+
+class Crash(BaseException):
+    """The worker dies here: no error handling sees it."""
+
 
 class World:
     """See the module's docstring.
 
     Args:
-        seed: decides in which order events are delivered and how many operations make a batch; ``None``: as they come.
-        delivered: how often each event is delivered, at least.
+        seed: decides in which order events are delivered, how many operations make a batch, and which events are
+            delivered twice; ``None``: once, as they come.
     """
 
     def __init__(self, mappings: Mappings, database: Engine, *, seed: int | None = None) -> None:
@@ -52,26 +71,25 @@ class World:
         self.outcomes: Counter[Outcome] = Counter()
         self.written: list[tuple[System, str]] = []
         self.random = random.Random(seed) if seed is not None else None  # noqa: S311 - a simulation, not a secret
+        self.hook: Hook = lambda _system, _moment, _table, _write: None
+        self.duplicates = True
+        self.seconds = 0.0
         self._ids = count(1)
         self._numbers = count(1)
-        self.seconds = 0.0
+        self._offsets = count(0)
+        self._unsettled: dict[int, ChangeEvent] = {}
+        self._published: list[str] = []
         self.bc = self._system(BC)
         self.dv = self._system(DV)
         self.systems = {BC: self.bc, DV: self.dv}
-        self.restart()
+        self._start()
 
     def restart(self) -> None:
-        """A new worker over the same systems and ledger: what the old one had in memory is gone."""
-        ranks = {plan.name: plan.rank for plan in self.plans.in_order()}
-        self.scheduler = Scheduler(ranks, lambda: self.seconds)
-        self.intake = Intake(self.plans)
-        self.synchronizer = Synchronizer(
-            self.plans,
-            self.systems,
-            self.database,
-            clock=self.now,
-            new_id=self.new_id,
-        )
+        """A new worker over the same systems and ledger, after a crash: what was not settled is delivered again."""
+        self.pending.extendleft(reversed(self._unsettled.values()))
+        self._unsettled.clear()
+        self._published.clear()
+        self._start()
 
     def now(self) -> datetime:
         """The world's time."""
@@ -81,8 +99,9 @@ class World:
         """The next id."""
         return str(UUID(int=next(self._ids)))
 
-    def edit(self, system: System, table: str, values: dict[str, Value], row_id: str | None = None) -> str:
-        """A user's change; the row's id."""
+    def edit(self, system: System, table: str, values: Mapping[str, Value], row_id: str | None = None) -> str:
+        """A user's change, a moment after the one before; the row's id."""
+        self.seconds += 0.001
         return self.systems[system].edit(table, values, row_id=row_id, user="a person").id
 
     def remove(self, system: System, table: str, row_id: str) -> None:
@@ -97,9 +116,17 @@ class World:
         """All rows of a table."""
         return self.systems[system].rows(table)
 
-    def notify(self, system: System, table: str, row_id: str, kind: ChangeKind = ChangeKind.MODIFIED) -> None:
+    def notify(
+        self,
+        system: System,
+        table: str,
+        row_id: str,
+        kind: ChangeKind = ChangeKind.MODIFIED,
+        *,
+        run_id: str | None = None,
+    ) -> None:
         """An event for a row, whatever happened to it."""
-        self.pending.append(self._event(system, table, row_id, kind, "", ""))
+        self.pending.append(self._event(system, table, row_id, kind, run_id=run_id))
 
     def settle(self, *, limit: int = _RESTLESS) -> None:
         """Deliver and run until nothing is left, moving time on when only time is missing.
@@ -109,6 +136,7 @@ class World:
         """
         for _ in range(limit):
             if not self.step():
+                assert not self._unsettled, "at rest, every message is settled"
                 return
         raise AssertionError(f"no rest after {limit} steps: {self.outcomes}")
 
@@ -117,16 +145,50 @@ class World:
         if self.pending and (self.random is None or self.random.random() < 0.7):
             self._deliver()
             return True
+        if self.run_batch():
+            return True
+        if self.pending:
+            self._deliver()
+            return True
+        if self.scheduler.idle:
+            return False
+        self.seconds += 1.0
+        return True
+
+    def run_batch(self) -> bool:
+        """Run a batch, if one is ready."""
         batch = self.scheduler.take(self.random.randint(1, 5) if self.random else 100, 0.0)
         if batch is None:
-            return self._wait()
-        result = self.synchronizer.run(batch)
-        self.outcomes.update(result.outcomes)
-        self.pending.extend(result.events)
-        self.scheduler.done(result.done)
-        for operation, delay in result.again:
-            self.scheduler.give_back(operation, delay)
+            return False
+        self._finish(batch)
         return True
+
+    def pass_time(self, seconds: float) -> int:
+        """Let time pass, publish what is due by then, and settle; how many events that were."""
+        self.seconds += seconds
+        with write(self.database) as connection:
+            entries = open_operations.take_due(connection, self.now(), 1_000)
+            events = [event_of(entry, self.plans, event_id=self.new_id(), now=self.now()) for entry in entries]
+            outbox.add(connection, events, self.now())
+        left_over = self.redeliver_outbox()
+        self.settle()
+        return left_over
+
+    def redeliver_outbox(self) -> int:
+        """Publish what is left in the outbox; how much."""
+        with read(self.database) as connection:
+            events = outbox.left_over(connection, self.now() + timedelta(days=1), 10_000)
+        known = set(self._published)
+        fresh = [event for event in events if event.id not in known]
+        self.pending.extend(fresh)
+        self._published.extend(event.id for event in fresh)
+        return len(fresh)
+
+    def retry(self, *, record_id: str | None = None) -> None:
+        """A person asks for another try, of one record or of everything that is open."""
+        with write(self.database) as connection:
+            open_operations.retry(connection, self.now(), record_id=record_id)
+        self.pass_time(0)
 
     def couplings(self, mapping: str) -> list[Coupling]:
         """All couplings of a mapping."""
@@ -136,47 +198,58 @@ class World:
     def open_operations(self) -> list[OpenOperation]:
         """Whatever has not arrived."""
         with read(self.database) as connection:
-            return open_operations.listed(connection, mapping=None, status=None, limit=10_000)
+            return open_operations.listed(connection, limit=10_000)
 
-    def redeliver_outbox(self) -> None:
-        """What the sweeper of the outbox does after a crash."""
+    def jobs(self, run_id: str | None = None) -> list[Job]:
+        """What was counted."""
         with read(self.database) as connection:
-            self.pending.extend(outbox.left_over(connection, self.now() + timedelta(days=1), 10_000))
+            return jobs.listed(connection, run_id=run_id, limit=10_000)
+
+    def _start(self) -> None:
+        ranks = {plan.name: plan.rank for plan in self.plans.in_order()}
+        self.scheduler = Scheduler(ranks, lambda: self.seconds)
+        self.intake = Intake(self.plans)
+        self.synchronizer = Synchronizer(self.plans, self.systems, self.database, clock=self.now, new_id=self.new_id)
+
+    def _finish(self, batch: Batch) -> None:
+        published, self._published = self._published, []
+        result = self.synchronizer.run(batch, published)
+        self.outcomes.update(result.outcomes)
+        self.pending.extend(result.events)
+        self._published.extend(event.id for event in result.events)
+        for operation, delay in result.again:
+            self.scheduler.give_back(operation, delay)
+        if result.hold:
+            self.scheduler.hold(batch.lane, result.hold)
+        self.scheduler.done(result.done)
+        self._settle_messages()
+
+    def _settle_messages(self) -> None:
+        for message in self.scheduler.finished():
+            del self._unsettled[message.offset]  # a message that finishes twice is a KeyError
 
     def _deliver(self) -> None:
         if self.random is None:
             event = self.pending.popleft()
         else:
-            index = self.random.randrange(min(len(self.pending), 8))
+            index = self.random.randrange(min(len(self.pending), _OUT_OF_ORDER))
             event = self.pending[index]
             del self.pending[index]
-            if self.random.random() < 0.1:
+            if self.duplicates and self.random.random() < 0.1:
                 self.pending.append(event)  # at least once
-        offset = next(self._numbers)
-        message = Message("changes", 0, offset, event.key, b"", {}, self.now())
+        message = Message("changes", 0, next(self._offsets), event.key, b"", {}, self.now())
+        self._unsettled[message.offset] = event
         operations = self.intake.operations(message, [event])
         self.scheduler.offer(None if operations else message, operations)
-
-    def _wait(self) -> bool:
-        if self.pending:
-            self._deliver()
-            return True
-        if self.scheduler.idle:
-            return False
-        self.seconds += 1.0
-        return True
+        self._settle_messages()
 
     def _system(self, system: System) -> InProcessSystem:
         def heard(kind: in_process.ChangeKind, table: str, row_id: str, tag: str, user: str) -> None:
-            deleted = kind is in_process.ChangeKind.DELETED
-            if tag or user == WORKER or not user:
+            if user != "a person":
                 self.written.append((system, table))
-            seen_tag, seen_user = (tag, user) if system is DV else ("", "")
-            self.pending.append(
-                self._event(
-                    system, table, row_id, ChangeKind.DELETED if deleted else ChangeKind.MODIFIED, seen_tag, seen_user
-                )
-            )
+            event_kind = ChangeKind.DELETED if kind is in_process.ChangeKind.DELETED else ChangeKind.MODIFIED
+            tag_seen, user_seen = (tag, user) if system is DV else ("", "")
+            self.pending.append(self._event(system, table, row_id, event_kind, tag=tag_seen, user=user_seen))
 
         return InProcessSystem(
             system,
@@ -184,6 +257,7 @@ class World:
             clock=self.now,
             new_id=self.new_id,
             on_change=heard,
+            fault=lambda moment, table, written: self.hook(system, moment, table, written),
             complete=self._complete if system is BC else None,
         )
 
@@ -193,7 +267,17 @@ class World:
             values["contactNumber"] = f"CT{next(self._numbers):06}"
         return values
 
-    def _event(self, system: System, table: str, row_id: str, kind: ChangeKind, tag: str, user: str) -> ChangeEvent:
+    def _event(
+        self,
+        system: System,
+        table: str,
+        row_id: str,
+        kind: ChangeKind,
+        *,
+        tag: str = "",
+        user: str = "",
+        run_id: str | None = None,
+    ) -> ChangeEvent:
         return ChangeEvent(
             id=self.new_id(),
             system=system,
@@ -201,6 +285,7 @@ class World:
             record_id=row_id,
             kind=kind,
             time=self.now(),
+            run_id=run_id,
             origin=tag or None,
             actor=user or None,
         )

@@ -118,7 +118,7 @@ def upgrade() -> None:
         sa.Column("record_id", sa.String(length=80), nullable=False),
         sa.Column("status", sa.String(length=16), nullable=False),
         sa.Column("kind", sa.String(length=16), nullable=False),
-        sa.Column("waits_on", sa.String(length=200), nullable=True),
+        sa.Column("waits_on", ExactJson(), nullable=False),
         sa.Column("code", sa.Text(), nullable=False),
         sa.Column("text", sa.Text(), nullable=False),
         sa.Column("fingerprint", sa.Text(), nullable=False),
@@ -133,7 +133,23 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("open_operations", schema=None) as batch_op:
         batch_op.create_index("ix_open_operations_due_at", ["due_at"], unique=False)
-        batch_op.create_index("ix_open_operations_waits_on", ["waits_on"], unique=False)
+
+    op.create_table(
+        "open_waits",
+        sa.Column("mapping", sa.String(length=20), nullable=False),
+        sa.Column("direction", sa.String(length=16), nullable=False),
+        sa.Column("record_id", sa.String(length=80), nullable=False),
+        sa.Column("waits_on", sa.String(length=200), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["mapping", "direction", "record_id"],
+            ["open_operations.mapping", "open_operations.direction", "open_operations.record_id"],
+            name=op.f("fk_open_waits_mapping"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("mapping", "direction", "record_id", "waits_on", name=op.f("pk_open_waits")),
+    )
+    with op.batch_alter_table("open_waits", schema=None) as batch_op:
+        batch_op.create_index("ix_open_waits_waits_on", ["waits_on"], unique=False)
 
     op.create_table(
         "outbox",
