@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from ipaddress import ip_address
 from typing import Protocol
 
 from starlette.requests import ClientDisconnect
@@ -89,7 +90,7 @@ class Gate:
             return
         if request.path == self._tokens.path:
             await _send(send, self._tokens.answer(request.method, request.body))
-        elif request.path.startswith(ADMIN):
+        elif request.path.startswith(ADMIN) and _is_local(http):
             await _send(send, await asyncio.to_thread(self._admin.handle, request))
         else:
             user, response = await self._answer(request, http, receive)
@@ -172,6 +173,10 @@ async def _read(http: HttpRequest) -> Request:
         body=await http.body(),
         user=_NOBODY,
     )
+
+
+def _is_local(http: HttpRequest) -> bool:
+    return http.client is not None and ip_address(http.client.host).is_loopback
 
 
 def _target(http: HttpRequest) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 from systems.sandbox.business_central.errors import ApiError, bad_request
@@ -98,6 +99,7 @@ def wire_time(moment: datetime) -> str:
     return f"{whole}.{significant}Z" if significant else f"{whole}Z"
 
 
+@lru_cache
 def encode_member(member: str) -> str:
     """An option member as an OData name: ``" "`` is ``_x0020_``, ``Non-Inventory`` is ``Non_x002D_Inventory``."""
     return re.sub(r"\W", lambda match: f"_x{ord(match.group()):04X}_", member)

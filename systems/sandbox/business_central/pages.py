@@ -61,6 +61,11 @@ class Page:
         return {column.name: column for column in (ID, *shown, MODIFIED)}
 
     @cached_property
+    def converted(self) -> tuple[Column, ...]:
+        """Columns that JSON carries otherwise than rows do."""
+        return tuple(column for column in self.columns.values() if column.kind in (Kind.TIME, Kind.OPTION))
+
+    @cached_property
     def expands(self) -> dict[str, Reference]:
         """Navigation properties that lead to one row, named after the id column that holds it."""
         names = {"currencyId": "currency", "paymentTermsId": "paymentTerm"}
@@ -91,9 +96,13 @@ PAGES: Sequence[Page] = (
 )
 
 
+_BY_NAME = {page.name: page for page in PAGES}
+_BY_ADDRESS = {(page.root, page.name): page for page in PAGES}
+
+
 def find_page(root: str, name: str) -> Page | None:
     """The page at that address."""
-    return next((page for page in PAGES if page.root == root and page.name == name), None)
+    return _BY_ADDRESS.get((root, name))
 
 
 def page_named(name: str) -> Page:
@@ -102,7 +111,7 @@ def page_named(name: str) -> Page:
     Raises:
         LookupError: there is none.
     """
-    found = next((page for page in PAGES if page.name == name), None)
+    found = _BY_NAME.get(name)
     if found is None:
         raise LookupError(f"no entity set {name!r}; there are {', '.join(page.name for page in PAGES)}")
     return found

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from systems.sandbox.business_central import contact_rules
-from systems.sandbox.business_central.columns import Kind
 from systems.sandbox.business_central.errors import bad_request
 from systems.sandbox.business_central.etag import etag
 from systems.sandbox.business_central.pages import PAGES, Page
@@ -12,7 +11,6 @@ from systems.sandbox.business_central.rows import Rows
 from systems.sandbox.business_central.tables import CUSTOMER, TABLES
 from systems.sandbox.store import Record
 
-_CONVERTED = (Kind.TIME, Kind.OPTION)
 CONTACTS_INFORMATION = "contactsInformation"
 
 
@@ -22,14 +20,15 @@ def shown(page: Page, record: Record, *, encoded_options: bool, select: Iterable
     Raises:
         ApiError: a selected column is unknown.
     """
-    document: dict[str, Any] = {"@odata.etag": etag(record.version)}
     values = record.values
-    for name in select or page.columns:
-        column = page.columns.get(name)
-        if column is None:
+    for name in select:
+        if name not in page.columns:
             raise bad_request(f"Could not find a property named '{name}' on type 'Microsoft.NAV.{page.entity_type}'.")
-        value = values[name]
-        document[name] = column.shown(value, encoded_options=encoded_options) if column.kind in _CONVERTED else value
+    document: dict[str, Any] = {"@odata.etag": etag(record.version)}
+    document |= {name: values[name] for name in select or page.columns}
+    for column in page.converted:
+        if column.name in document:
+            document[column.name] = column.shown(values[column.name], encoded_options=encoded_options)
     return document
 
 

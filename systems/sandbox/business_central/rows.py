@@ -54,14 +54,13 @@ class Rows:
             if given_id is not None and not self.quirks.client_ids:
                 raise read_only(ID.name)
             cleaned = self._cleaned(definition, {name: value for name, value in submitted.items() if name != ID.name})
-            row = {column.name: column.blank for column in definition.columns}
-            row |= self.references.blank(definition) | cleaned
+            row = definition.blank | self.references.blank(definition) | cleaned
             row[definition.key] = row[definition.key] or self._next_number(definition)
             self._check_key(definition, row[definition.key])
             row |= self.references.resolve(definition, row, cleaned)
             row |= contact_rules.derived(self, definition, row, cleaned)
-            for column in definition.columns:
-                if column.required and not row[column.name].strip():
+            for column in definition.required:
+                if not row[column.name].strip():
                     raise dialog(f'A "{column.name}" must be provided.')
             record_id = self.store.new_id() if given_id is None else ID.clean(given_id)
             if self.table(definition).get(record_id) is not None:
@@ -80,8 +79,8 @@ class Rows:
             if ID.name in submitted:
                 raise read_only(ID.name)
             cleaned = self._cleaned(definition, submitted)
-            for column in definition.columns:
-                if column.required and column.name in cleaned and not cleaned[column.name].strip():
+            for column in definition.required:
+                if column.name in cleaned and not cleaned[column.name].strip():
                     raise dialog(f'The blank "{column.name}" is not allowed.')
             row = {**record.values, **cleaned}
             renamed = row[definition.key] != record.values[definition.key]
@@ -146,7 +145,7 @@ class Rows:
     def _cleaned(self, definition: TableDefinition, submitted: Values) -> dict[str, Any]:
         cleaned: dict[str, Any] = {}
         for name, value in submitted.items():
-            column = definition.column(name)
+            column = definition.by_name.get(name)
             if column is None:
                 raise read_only(name) if name == MODIFIED.name else unknown_property(name, definition.name)
             if column.read_only:

@@ -4,6 +4,8 @@ Lengths and types are those of the standard application (W1). Columns that no st
 """
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 from systems.sandbox.business_central.columns import Column, Kind, code, flag, guid, number, option, text
 
@@ -25,7 +27,7 @@ class Reference:
     local_currency: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TableDefinition:
     """A table.
 
@@ -43,8 +45,18 @@ class TableDefinition:
     references: tuple[Reference, ...] = ()
     series: str = ""
 
-    def column(self, name: str) -> Column | None:
-        return next((column for column in self.columns if column.name == name), None)
+    @cached_property
+    def by_name(self) -> dict[str, Column]:
+        return {column.name: column for column in self.columns}
+
+    @cached_property
+    def blank(self) -> dict[str, Any]:
+        """A row of which nothing is set."""
+        return {column.name: column.blank for column in self.columns}
+
+    @cached_property
+    def required(self) -> tuple[Column, ...]:
+        return tuple(column for column in self.columns if column.required)
 
 
 _ADDRESS = (

@@ -31,6 +31,11 @@ class Choices:
         with self._lock:
             return dict(self._of(table, column))
 
+    def label(self, table: str, column: str, value: int) -> str | None:
+        """The label of one option."""
+        with self._lock:
+            return self._of(table, column).get(value)
+
     def insert(self, table: str, column: str, value: int | None, label: str) -> int:
         """Add an option, at a value of the publisher's own unless one is given.
 

@@ -7,7 +7,7 @@ from urllib.parse import quote, urlencode
 from systems.sandbox.dataverse.answers import Preferences
 from systems.sandbox.dataverse.columns import Column, Kind
 from systems.sandbox.dataverse.errors import bad_request
-from systems.sandbox.dataverse.presentation import Presentation
+from systems.sandbox.dataverse.presentation import Presentation, selected
 from systems.sandbox.dataverse.rows import Rows
 from systems.sandbox.dataverse.tables import TableDefinition
 from systems.sandbox.exchange import Request
@@ -75,7 +75,8 @@ def read(
         answer["@odata.count"] = min(count, limit)
         answer["@Microsoft.Dynamics.CRM.totalrecordcount"] = min(count, limit)
         answer["@Microsoft.Dynamics.CRM.totalrecordcountlimitexceeded"] = count > limit
-    answer["value"] = [presentation.shown(definition, row, options.select, wanted.annotations) for row in shown]
+    columns = selected(definition, options.select)
+    answer["value"] = [presentation.shown(definition, row, columns, wanted.annotations) for row in shown]
     if more:
         token = skiptoken.encode(selection.order.position(found[size - 1]))
         cookie = f'<cookie pagenumber="{page + 1}" pagingcookie="{token}" istracking="False" />'

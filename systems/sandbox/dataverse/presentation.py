@@ -27,15 +27,15 @@ class Presentation:
         self._choices = choices
 
     def shown(
-        self, definition: TableDefinition, record: Record, select: Sequence[str] = (), annotations: Sequence[str] = ()
+        self,
+        definition: TableDefinition,
+        record: Record,
+        columns: Sequence[Column],
+        annotations: Sequence[str] = (),
     ) -> dict[str, Any]:
-        """A row, etag first; the key always comes along, and with money its currency.
-
-        Raises:
-            ApiError: a selected column is unknown.
-        """
+        """A row with these columns, etag first."""
         document: dict[str, Any] = {"@odata.etag": etag(record.version)}
-        for column in selected(definition, select):
+        for column in columns:
             value = record.values.get(column.wire_name)
             if annotations and value is not None:
                 document |= self._annotated(definition, column, record, annotations)
@@ -53,7 +53,7 @@ class Presentation:
                 navigation = next(known.navigation for known in column.targets if known.table == target)
                 found = {TARGET: target, NAVIGATION: navigation, FORMATTED: self._name(target, value)}
             case Kind.CHOICE:
-                found = {FORMATTED: self._choices.options(definition.name, column.name).get(value)}
+                found = {FORMATTED: self._choices.label(definition.name, column.name, value)}
             case Kind.BOOLEAN:
                 found = {FORMATTED: "Yes" if value else "No"}
             case Kind.MONEY | Kind.DECIMAL | Kind.INTEGER | Kind.BIGINT | Kind.TIME:
@@ -72,14 +72,14 @@ class Presentation:
         return None if record is None else record.values.get(definition.primary_name)
 
 
-def selected(definition: TableDefinition, select: Iterable[str]) -> list[Column]:
-    """The columns that an answer has.
+def selected(definition: TableDefinition, select: Iterable[str]) -> Sequence[Column]:
+    """The columns that an answer has: all if none is selected; the key always, and with money its currency.
 
     Raises:
         ApiError: a selected column is unknown.
     """
     if not select:
-        return list(definition.columns)
+        return definition.columns
     names: dict[str, None] = {}
     for name in select:
         if name not in definition.by_property:

@@ -163,10 +163,11 @@ class RowRequests:
         status: int = 200,
         headers: Mapping[str, str] | None = None,
     ) -> Response:
-        chosen = f"({','.join(column.wire_name for column in selected(definition, select))})" if select else ""
+        columns = selected(definition, select)
+        chosen = f"({','.join(column.wire_name for column in columns)})" if select else ""
         document: dict[str, Any] = {
             "@odata.context": f"{root_url}/$metadata#{definition.set_name}{chosen}/$entity",
-            **self._presentation.shown(definition, record, select, wanted.annotations),
+            **self._presentation.shown(definition, record, columns, wanted.annotations),
         }
         return answer(document, status, {"etag": etag(record.version), **(headers or {})})
 

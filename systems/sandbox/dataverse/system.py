@@ -160,7 +160,7 @@ class Dataverse(SandboxSystem):
         return record
 
     def _shown(self, definition: TableDefinition, record: Record) -> dict[str, Any]:
-        return self._presentation.shown(definition, record)
+        return self._presentation.shown(definition, record, definition.columns)
 
     def _furnish(self, ids: Mapping[str, str], company_id: str, company_name: str, clients: tuple[Client, ...]) -> None:
         """The rows that an organization connected to Business Central has from the start."""

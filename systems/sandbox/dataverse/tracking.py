@@ -9,7 +9,7 @@ from urllib.parse import quote
 from systems.sandbox.dataverse.answers import Preferences
 from systems.sandbox.dataverse.collection import link, options_of, size_of
 from systems.sandbox.dataverse.errors import ApiError, bad_request
-from systems.sandbox.dataverse.presentation import Presentation
+from systems.sandbox.dataverse.presentation import Presentation, selected
 from systems.sandbox.dataverse.rows import Rows
 from systems.sandbox.dataverse.tables import TableDefinition
 from systems.sandbox.exchange import Request
@@ -68,9 +68,8 @@ class ChangeTracking:
             place = _place(options.skiptoken)
         size = size_of(wanted)
         changed = [] if place.deleted else self._changed(definition, place, size + 1)
-        value = [
-            self._presentation.shown(definition, row, options.select, wanted.annotations) for row in changed[:size]
-        ]
+        columns = selected(definition, options.select)
+        value = [self._presentation.shown(definition, row, columns, wanted.annotations) for row in changed[:size]]
         more = len(changed) > size
         after = _Place(place.until, deleted=False, version=changed[size - 1].version) if more else None
         if not more and delta is not None:

@@ -73,8 +73,13 @@ def test_orders_both_ways_and_over_two_columns(bc: System) -> None:
     assert codes(bc, "$orderby=code desc&$top=2") == ["T24", "T23"]
     mixed = bc.value("paymentTerms?$orderby=discountPercent desc,code&$top=6")
     assert [(row["discountPercent"], row["code"]) for row in mixed][:6] == [
-        (4, "T04"), (4, "T09"), (4, "T14"), (4, "T19"), (4, "T24"), (3, "T03"),
-    ]  # fmt: skip
+        (4, "T04"),
+        (4, "T09"),
+        (4, "T14"),
+        (4, "T19"),
+        (4, "T24"),
+        (3, "T03"),
+    ]
 
 
 def test_pages_follow_each_other_without_gap_or_overlap(bc: System, terms: list[str]) -> None:

@@ -67,8 +67,14 @@ def test_a_change_tells_the_submitted_columns_only(dv: System, sandbox: Sandbox,
     dv.patch(f"contacts({contact['contactid']})", {"firstname": "Ola", "telephone1": None, **parent})
     told = attributes(events(receiver, 1)[0])
     assert told.keys() == {
-        "firstname", "telephone1", "parentcustomerid", "fullname", "modifiedon", "modifiedby", "contactid",
-    }  # fmt: skip
+        "firstname",
+        "telephone1",
+        "parentcustomerid",
+        "fullname",
+        "modifiedon",
+        "modifiedby",
+        "contactid",
+    }
     assert told["telephone1"] is None
     assert told["fullname"] == "Ola Berg"
     assert told["parentcustomerid"]["LogicalName"] == "account"

@@ -48,9 +48,18 @@ def test_lookups_are_compared_with_ids(dv: System, sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize(
     "query",
-    ["$filter=nonsense eq 1", "$filter=name eq 5", "$filter=name", "$skip=1", "$select=nonsense", "$orderby=nonsense",
-     "$select=primarycontactid", "$expand=primarycontactid", "$top=x"],
-)  # fmt: skip
+    [
+        "$filter=nonsense eq 1",
+        "$filter=name eq 5",
+        "$filter=name",
+        "$skip=1",
+        "$select=nonsense",
+        "$orderby=nonsense",
+        "$select=primarycontactid",
+        "$expand=primarycontactid",
+        "$top=x",
+    ],
+)
 def test_a_query_is_refused(dv: System, query: str) -> None:
     assert error(dv.get(f"accounts?{query}")) == (400, "0x80060888")
 

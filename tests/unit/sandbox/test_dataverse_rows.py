@@ -38,8 +38,10 @@ def test_on_demand_a_write_is_answered_with_the_row(dv: System) -> None:
     assert (changed.json()["name"], changed.json()["telephone1"]) == ("Nord AS", "1")
     chosen = dv.patch(f"{address('accounts', row)}?$select=creditlimit", {"telephone1": "2"}, prefer=WHOLE).json()
     assert chosen.keys() - {"@odata.context", "@odata.etag"} == {
-        "creditlimit", "_transactioncurrencyid_value", "accountid",
-    }  # fmt: skip
+        "creditlimit",
+        "_transactioncurrencyid_value",
+        "accountid",
+    }
 
 
 def test_the_etag_is_the_version_number(dv: System) -> None:

@@ -184,8 +184,10 @@ def test_the_log_shows_requests_and_what_was_inside_batches(sandbox: Sandbox, bc
     assert batch.size > 100
     assert [part.status for part in batch.parts] == [200, 404]
     assert [part.url.rpartition("/")[2] for part in log.operations(method="GET")] == [
-        "customers?$top=1", "vendors", f"customers({MISSING})",
-    ]  # fmt: skip
+        "customers?$top=1",
+        "vendors",
+        f"customers({MISSING})",
+    ]
     assert [entry.path for entry in log.entries(method="POST")] == [batch.path]
 
 

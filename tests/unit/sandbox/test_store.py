@@ -88,9 +88,19 @@ ROWS = st.dictionaries(
     max_size=30,
 )
 FILTERS = st.sampled_from(
-    ["size gt 3", "size ge 8", "name eq 'x'", "name eq 'x' or name eq 'Y'", "size ge 5 and contains(name,'z')",
-     "not (size lt 5)", "name ne null", "startswith(name,'x')", "size le 4 and name gt 'xx'", None]
-)  # fmt: skip
+    [
+        "size gt 3",
+        "size ge 8",
+        "name eq 'x'",
+        "name eq 'x' or name eq 'Y'",
+        "size ge 5 and contains(name,'z')",
+        "not (size lt 5)",
+        "name ne null",
+        "startswith(name,'x')",
+        "size le 4 and name gt 'xx'",
+        None,
+    ]
+)
 ORDERS = st.sampled_from(
     [
         Order(("id",), (False,)),
