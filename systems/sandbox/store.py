@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 from systems.sandbox.index import EqualityIndex, SortedIndex
@@ -37,7 +37,7 @@ class Store:
     """The tables of one system. Versions grow by one with every write of any table, as in a database."""
 
     def __init__(self, clock: Clock, new_id: Callable[[], str], first_version: int = 1) -> None:
-        self.clock = clock
+        self.clock: Clock = lambda: clock().astimezone(UTC)
         self.new_id = new_id
         self.lock = threading.RLock()
         self._tables: dict[str, Table] = {}
