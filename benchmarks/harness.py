@@ -2,11 +2,12 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event
 from time import monotonic
 
 from sqlalchemy import Engine
@@ -91,18 +92,18 @@ class Harness:
             WrongResult: no rest within so many seconds.
         """
         worker, at_rest = self.make_worker()
-        thread = Thread(target=worker.run)
         started = self._last = monotonic()
-        thread.start()
         tick = Event()
-        try:
-            while not at_rest():
-                tick.wait(0.02)
-                if monotonic() - started > within:
-                    raise WrongResult(f"no rest within {within} s: {dict(self.outcomes)}")
-        finally:
-            worker.stop()
-            thread.join()
+        with ThreadPoolExecutor(1) as pool:
+            running = pool.submit(worker.run)
+            try:
+                while not at_rest() and not running.done():
+                    tick.wait(0.02)
+                    if monotonic() - started > within:
+                        raise WrongResult(f"no rest within {within} s: {dict(self.outcomes)}")
+            finally:
+                worker.stop()
+            running.result()
         return self._last - started
 
     _last: float = 0.0
