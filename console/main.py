@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 from console.commands import (
     couplings,
     dead_letters,
+    doctor,
     full_sync,
     inspect,
     jobs,
@@ -99,6 +100,7 @@ app.add_typer(parked.app, name="parked", rich_help_panel=MEND)
 app.add_typer(dead_letters.app, name="dead-letters", rich_help_panel=MEND)
 
 app.command("validate", rich_help_panel=CHECK)(validate.validate)
+app.command("doctor", rich_help_panel=CHECK)(doctor.doctor)
 app.command("schema", rich_help_panel=CHECK)(schema.schema)
 app.command("sandbox", rich_help_panel=CHECK)(sandbox.sandbox)
 

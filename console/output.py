@@ -68,9 +68,9 @@ def print_listing(records: Sequence[Record], columns: Mapping[str, str], *, as_j
         note(empty)
 
 
-def table_of(records: Sequence[Record], columns: Mapping[str, str], *, title: str | None = None) -> Table:
+def table_of(records: Sequence[Record], columns: Mapping[str, str]) -> Table:
     """A table of these members of the records, by heading."""
-    table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for heading, member in columns.items():
         numbers = all(isinstance(record[member], int) and not isinstance(record[member], bool) for record in records)
         table.add_column(heading, justify="right" if numbers else "left", overflow="fold")

@@ -51,12 +51,17 @@ class Running:
 
 
 @contextmanager
-def running(context: typer.Context, *, with_worker: bool) -> Iterator[Running]:
-    """Everything that a run needs; a signal leaves it in order."""
+def running(context: typer.Context, *, with_worker: bool, only_look: bool = False) -> Iterator[Running]:
+    """Everything that a run needs; a signal leaves it in order.
+
+    Args:
+        only_look: nothing will be published, so that no worker is needed.
+    """
     with session_of(context).compose() as composition, interruptible():
         composition.prepare()
-        if not with_worker:
-            _warn_without_worker(composition)
+        if only_look or not with_worker:
+            if not only_look:
+                _warn_without_worker(composition)
             yield Running(composition, composition.producers)
             return
         with BackgroundWorker(composition.worker()) as worker:

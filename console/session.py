@@ -13,7 +13,7 @@ from console.composition import Composition
 from console.failures import Unavailable
 from console.logging import Level, configure_logging, secrets_of
 from engine.ledger.database_errors import describe
-from engine.ledger.migrations import is_current
+from engine.ledger.migrations import SchemaState, schema_state
 from schemas.settings import Settings
 from schemas.settings_file import load_settings
 
@@ -67,7 +67,7 @@ class Session:
             Retry, Stop: the database is away, or refuses.
         """
         with self.compose() as composition:
-            if not is_current(composition.database):
+            if schema_state(composition.database) is not SchemaState.CURRENT:
                 raise Unavailable(
                     f"The {describe(composition.database.url)} has no tables of this version.",
                     "Start the worker, which makes or updates them: twinrow run",

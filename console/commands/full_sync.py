@@ -46,7 +46,7 @@ def full_sync(
     """Synchronize all rows, coupled or not, in dependency order; create and couple those that are missing."""
     if resume and (mapping or overwrite or review_only):
         raise Misconfigured("--resume goes on with what was asked for then: leave the other options out.")
-    with running(context, with_worker=with_worker and not review_only) as run:
+    with running(context, with_worker=with_worker, only_look=review_only) as run:
         interactive = sys.stdin.isatty() and not as_json
         answer = None if allow_create is None else allow_create is YesNo.YES
         if resume:

@@ -13,7 +13,8 @@ from engine.ledger.jobs import Job
 from schemas.outcomes import Outcome
 
 _COUNTERS = {outcome.value: outcome.value.lower() for outcome in Outcome}
-_COLUMNS = {"Mapping": "mapping", "Direction": "direction", "Run": "run_id", "Started": "started_at", "Last": "last_at"}
+_COLUMNS = {"Mapping": "mapping", "Direction": "direction", "Run": "run", "Started": "started_at", "Last": "last_at"}
+_SHORT = 8  # enough of a run's id to name it by
 _ERROR_COLUMNS = {
     "At": "at",
     "Mapping": "mapping",
@@ -39,6 +40,8 @@ def jobs(
             return
         listed = ledger.listed(connection, run_id=run, limit=limit)
     records = [_record(job) for job in listed]
+    if not as_json:
+        records = [{**record, "run": (record["run_id"] or "")[:_SHORT]} for record in records]
     print_listing(records, _COLUMNS | _COUNTERS, as_json=as_json, empty="Nothing has been synchronized yet.")
 
 

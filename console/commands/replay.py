@@ -27,7 +27,7 @@ def replay(
     as_json: AsJson = False,
 ) -> None:
     """Synchronize once more what changed while the topic took these messages; the workers' positions do not move."""
-    with running(context, with_worker=with_worker and not dry_run) as run:
+    with running(context, with_worker=with_worker, only_look=dry_run) as run:
         now = run.composition.clock()
         since, until = moment(begin, now), moment(end, now) if end else now
         if since >= until:

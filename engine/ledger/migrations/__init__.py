@@ -4,6 +4,7 @@ A change of the tables needs a step; ``python -m engine.ledger.migrations "what 
 between the tables as declared and as migrated so far.
 """
 
+from enum import StrEnum
 from pathlib import Path
 
 from alembic import command
@@ -27,7 +28,7 @@ def migrate(engine: Engine) -> None:
         Retry: the database is away or locked.
         Stop: it refuses, or its schema comes from a newer version.
     """
-    if is_current(engine):
+    if schema_state(engine) is SchemaState.CURRENT:
         return
     with write(engine) as connection:
         if engine.dialect.name == "postgresql":
@@ -39,15 +40,31 @@ def migrate(engine: Engine) -> None:
             raise Stop(f"{describe(engine.url)} was made by a newer Twinrow ({error}); update this one") from error
 
 
-def is_current(engine: Engine) -> bool:
-    """Whether the schema is there, and of this version.
+class SchemaState(StrEnum):
+    """How the schema of a database compares with this version's."""
+
+    MISSING = "missing"
+    OLDER = "older"
+    CURRENT = "current"
+    NEWER = "newer"
+
+
+def schema_state(engine: Engine) -> SchemaState:
+    """How it stands.
 
     Raises:
         Retry: the database is away.
         Stop: it refuses.
     """
     with read(engine) as connection:
-        return _is_current(connection)
+        revision = MigrationContext.configure(connection).get_current_revision()
+        steps = ScriptDirectory.from_config(configuration(connection))
+        if revision is None:
+            return SchemaState.MISSING
+        if revision == steps.get_current_head():
+            return SchemaState.CURRENT
+        known = {step.revision for step in steps.walk_revisions()}
+        return SchemaState.OLDER if revision in known else SchemaState.NEWER
 
 
 def configuration(connection: Connection) -> Config:
@@ -58,8 +75,3 @@ def configuration(connection: Connection) -> Config:
     config.set_main_option("file_template", "v%%(rev)s_%%(slug)s")
     config.attributes["connection"] = connection
     return config
-
-
-def _is_current(connection: Connection) -> bool:
-    newest = ScriptDirectory.from_config(configuration(connection)).get_current_head()
-    return MigrationContext.configure(connection).get_current_revision() == newest

@@ -1,0 +1,1 @@
+"""Checks of everything around the program: would ``run`` succeed here?"""
