@@ -6,8 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from types import TracebackType
-from typing import Self, TypeAlias
+from typing import TypeAlias
 
 Job: TypeAlias = Callable[[], None]
 
@@ -54,14 +53,6 @@ class Courier:
         if self._thread.is_alive():
             self._thread.join()
         self._pool.shutdown()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _dispatch(self) -> None:
         with self._changed:

@@ -40,6 +40,10 @@ class Api(Protocol):
     def failure(self, status: int, code: str) -> Response:
         """The answer to a request that fails on command."""
 
+    @property
+    def remaining_header(self) -> str | None:
+        """The header that tells how many requests a user has left; ``None`` where there is none."""
+
 
 class Admin(Protocol):
     """The way to command a sandbox from outside."""
@@ -142,7 +146,12 @@ class Gate:
             asked = Request(
                 request.method, request.origin, request.path, request.query, request.headers, request.body, user
             )
-            return await asyncio.to_thread(self._api.handle, asked)
+            response = await asyncio.to_thread(self._api.handle, asked)
+            header, remaining = self._api.remaining_header, throttle.remaining(user.id)
+            if header is None or remaining is None:
+                return response
+            headers = {**response.headers, header: str(remaining)}
+            return Response(response.status, headers, response.body, response.parts)
         finally:
             throttle.finish(user.id, timedelta(seconds=time.perf_counter() - started))
             async with self._place:

@@ -27,6 +27,8 @@ _GATEWAY = (502, 503, 504)
 class BusinessCentralApi:
     """Serves ``{prefix}/api/…``; ``prefix`` is ``/v2.0/{tenant}/{environment}``."""
 
+    remaining_header = None
+
     def __init__(self, prefix: str, company: Company, rows: Rows, subscriptions: Subscriptions, faults: Faults) -> None:
         self._prefix = prefix
         self._company = company

@@ -37,6 +37,8 @@ _EXCESS = {
 class DataverseApi:
     """Serves ``/api/data/v9.2``."""
 
+    remaining_header = "x-ms-ratelimit-burst-remaining-xrm-requests"
+
     def __init__(self, organization: Organization, rows: Rows, choices: Choices, faults: Faults) -> None:
         self._organization = organization
         self._rows = rows

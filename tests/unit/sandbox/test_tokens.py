@@ -51,6 +51,14 @@ def test_a_token_expires() -> None:
         assert bc.get("customers").status_code == 401
 
 
+def test_a_revoked_token_is_refused_and_a_new_one_taken(sandbox: Sandbox) -> None:
+    with clients.dataverse(sandbox) as before:
+        sandbox.tokens.revoke_all()
+        assert before.get("WhoAmI").status_code == 401
+        with clients.dataverse(sandbox) as after:
+            assert after.get("WhoAmI").status_code == 200
+
+
 def test_the_client_decides_who_has_changed_a_row() -> None:
     known = SandboxSettings().clients[0]
     other = replace(
