@@ -190,7 +190,7 @@ def register(
         }
         for record_id in dict.fromkeys(record_ids)
     ]
-    fresh = insert_missing(connection, _RECORDS, rows) and len(rows)
+    fresh = insert_missing(connection, _RECORDS, rows)
     if fresh:
         statement = _where_table(run_id, mapping, direction).values(produced=_TABLES.c.produced + fresh)
         connection.execute(statement)

@@ -33,7 +33,7 @@ MAPPINGS = load([Path(__file__).parent / "mappings.yaml"], Features()).mappings
 
 TOPIC = "changes"
 
-_RESTLESS = 1_000
+_RESTLESS = 300
 """Waits in a row without anything to process after which a run counts as stuck."""
 
 
@@ -86,9 +86,10 @@ class RunWorld:
         self.outcome: Callable[[str, str], Outcome] = lambda _mapping, _record_id: Outcome.INSERTED
         self.bc = InProcessSystem(BC, clock=self._time, fault=self._read)
         self.dv = InProcessSystem(DV, clock=self._time, fault=self._read)
-        self.topic = ListTopic(self._step)
+        self.topic = ListTopic(self.step)
         self.scan_error: Callable[[str], Exception | None] = lambda _table: None
         self._processed = 0
+        self._processing = False
         self._idle = 0
         ids = count(1)
         self.context = ProducerContext(
@@ -106,13 +107,22 @@ class RunWorld:
 
     def now(self) -> datetime:
         """The world's time, as a producer asks for it."""
-        self._step()
+        self.step()
         return self._time()
+
+    def step(self) -> None:
+        """A step of a producer; what the engine does is none."""
+        if not self._processing:
+            self.strike()
 
     def edit(self, system: System, table: str, row_id: str, **values: Value) -> None:
         """A user's change of a row, a second after the last."""
         self.seconds += 1
         (self.bc if system is BC else self.dv).edit(table, values, row_id=row_id)
+
+    def remove(self, system: System, table: str, row_id: str) -> None:
+        """A user's deletion of a row."""
+        (self.bc if system is BC else self.dv).remove(table, row_id)
 
     def couple(self, mapping: str, bc_id: str, dv_id: str) -> None:
         """Couple two rows."""
@@ -142,10 +152,12 @@ class RunWorld:
         """Have the engine process so many events; how many there were."""
         events = self.topic.events[self._processed : self._processed + number]
         self._processed += len(events)
+        self._processing = True
         for event in events:
             if event.run_id is not None and event.record_id is not None:
                 for mapping in takers(self.mappings, event.system, event.table):
                     self._record(event, mapping)
+        self._processing = False
         return len(events)
 
     def _record(self, event: ChangeEvent, mapping: Mapping) -> None:
@@ -162,18 +174,15 @@ class RunWorld:
     def _time(self) -> datetime:
         return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self.seconds)
 
-    def _step(self) -> None:
-        self.strike()
-
     def _wait(self, seconds: float) -> None:
-        self._step()
+        self.step()
         self.seconds += seconds
         self._idle = 0 if self.process(self.speed) else self._idle + 1
         assert self._idle < _RESTLESS, f"stuck: {self.run()}"
         self.on_wait()
 
     def _read(self, _moment: Moment, table: str, _write: object) -> None:
-        self._step()
+        self.step()
         error = self.scan_error(table)
         if error is not None:
             raise error
