@@ -3,6 +3,7 @@
 from engine.context import BatchContext
 from engine.ledger.open_operations import OpenStatus
 from engine.merge import merge
+from engine.updating import recognise
 from engine.work import Work
 from schemas.errors import Skip
 from schemas.outcomes import Outcome
@@ -14,7 +15,12 @@ from systems.interface import Update
 def needs_destination(work: Work, context: BatchContext) -> bool:
     """Whether the destination row must be read to decide: where it is not known to agree with the base."""
     coupling = work.coupling
-    if coupling is None or work.overwrite or coupling.version_in(context.direction.destination) is None:
+    if (
+        coupling is None
+        or work.overwrite
+        or work.under_way
+        or coupling.version_in(context.direction.destination) is None
+    ):
         return True
     return any(column.compared and column.name not in coupling.base for column in work.plan.flowing(context.direction))
 
@@ -24,17 +30,19 @@ def decide(work: Work, context: BatchContext) -> None:
 
     ``work.destination_row`` is set where :func:`needs_destination`.
     """
-    coupling, row = work.coupling, work.row
-    if coupling is None or row is None:
-        raise ValueError("only a coupled row that was read can be decided on")
     destination = work.destination_row
     try:
+        there = context.canonical(context.direction.destination, destination) if destination else None
+        recognise(work, there or {}, work.under_way)
+        coupling, row = work.coupling, work.row
+        if coupling is None or row is None:
+            raise ValueError("only a coupled row that was read can be decided on")
         work.merge = merge(
             work.plan,
             context.direction,
             base=coupling.base,
             source=work.source,
-            destination=context.canonical(context.direction.destination, destination) if destination else None,
+            destination=there,
             newer=_newer(row, destination, context),
             source_wins=work.overwrite,
         )

@@ -19,6 +19,7 @@ from engine.context import BatchContext
 from engine.ledger.couplings import Coupling, Uncoupled
 from engine.ledger.open_operations import OpenStatus
 from engine.merge import agrees
+from engine.updating import recognise
 from engine.work import Restore, Work
 from schemas.errors import Reread, RereadReason, Retry, Skip, Stop
 from schemas.mapping import DeletionConflict
@@ -116,14 +117,15 @@ def _propagate(surviving: Sequence[tuple[Work, Row]], context: BatchContext, pol
 
 def _untouched(work: Work, row: Row, context: BatchContext) -> bool:
     """Whether nobody but us changed the row since both sides agreed."""
-    coupling = _coupling(work)
     system = context.direction.destination
-    if row.version == coupling.version_in(system):
+    if row.version == _coupling(work).version_in(system):
         return True
     try:
-        return agrees(work.plan, system, context.canonical(system, row), coupling.base)
+        values = context.canonical(system, row)
     except Skip:
         return False
+    recognise(work, values, work.under_way)
+    return agrees(work.plan, system, values, _coupling(work).base)
 
 
 def _write(row: Row, context: BatchContext, policy: DeletionConflict) -> Write:

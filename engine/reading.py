@@ -22,6 +22,7 @@ from engine.ledger import intents
 from engine.ledger.intents import Intent
 from engine.ledger.open_operations import OpenStatus
 from engine.references import ZERO_ID
+from engine.updating import recognise
 from engine.work import Work
 from schemas.errors import Park, Retry, Skip
 from schemas.outcomes import Outcome
@@ -103,6 +104,7 @@ def _may_create(work: Work, context: BatchContext) -> bool:
 def _canonicalise(work: Work, row: Row, context: BatchContext) -> None:
     try:
         work.source = context.canonical(context.direction.source, row)
+        recognise(work, work.source, work.counter_under_way)
     except Skip as error:
         work.end(Outcome.FAILED, error)
 

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 from sqlalchemy import Engine
 
-from engine.ledger import couplings, intents, mapping_states, open_operations, runs
+from engine.ledger import couplings, intents, mapping_states, open_operations, runs, updates
 from engine.ledger.database import read
 from engine.ledger.intents import Intent
 from engine.plan import Plan, Plans
 from engine.work import Work
+from schemas.operations import OperationKey
 from schemas.system import Direction
 
 
@@ -29,7 +30,7 @@ class Recalled:
 
 
 def recall(works: Sequence[Work], plans: Plans, plan: Plan, direction: Direction, database: Engine) -> Recalled:
-    """Fill in coupling, open operations, note of uncoupling and earlier intent of each work."""
+    """Fill in coupling, open operations, note of uncoupling and interrupted writes of each work."""
     ids = [work.key.record_id for work in works]
     source = direction.source
     with read(database) as connection:
@@ -39,6 +40,7 @@ def recall(works: Sequence[Work], plans: Plans, plan: Plan, direction: Direction
         entries = open_operations.load(connection, plan.name, direction, ids)
         counter_ids = [coupling.id_in(direction.destination) for coupling in coupled.values()]
         counter_entries = open_operations.load(connection, plan.name, direction.reverse, counter_ids)
+        under_way = updates.load(connection, plan.name, direction, ids, counter_ids)
         uncoupled = couplings.load_uncoupled(connection, plan.name, source, ids)
         only_coupled = mapping_states.wants_only_coupled(connection, plans.mappings.mappings)
         for work in works:
@@ -47,9 +49,12 @@ def recall(works: Sequence[Work], plans: Plans, plan: Plan, direction: Direction
     own = {intent.key.record_id: intent for intent in announced if intent.key.direction is direction}
     for work in works:
         record_id = work.key.record_id
-        work.coupling = coupled.get(record_id)
+        work.coupling = work.stored = coupled.get(record_id)
+        work.under_way = under_way.get(work.key, {})
         if work.coupling is not None:
-            work.counter_entry = counter_entries.get(work.coupling.id_in(direction.destination))
+            counter_id = work.coupling.id_in(direction.destination)
+            work.counter_entry = counter_entries.get(counter_id)
+            work.counter_under_way = under_way.get(OperationKey(plan.name, direction.reverse, counter_id), {})
         work.uncoupled = uncoupled.get(record_id)
         work.intent = own.get(record_id)
         work.overwrite = not overwriting.isdisjoint(work.run_ids)

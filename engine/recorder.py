@@ -56,6 +56,8 @@ class Recorder:
             news = self._pair(work, recording)
             if work.intent is not None and _is_certain(work):
                 recording.fulfilled.append(work.key)
+            if work.under_way and (work.merge is not None or work.coupling is None or work.removed is not None):
+                recording.recorded.append(work.key)
             touched = self._open_or_close(work, recording, now)
             self._follow_up(work, recording, context, news=news)
             self._count(work, recording, touched=touched)
@@ -70,7 +72,7 @@ class Recorder:
             if work.removed.id is not None:
                 recording.removed.append(work.removed)
             return True
-        before, coupling = work.coupling, _coupling(work)
+        before, coupling = work.stored, _coupling(work)
         if coupling is None:
             return False
         if coupling.id is None:
@@ -160,10 +162,10 @@ class Recorder:
 
 
 def _coupling(work: Work) -> Coupling | None:
-    """The coupling to be recorded: as settled, or found, whatever became of the work afterwards."""
+    """The coupling to be recorded: as settled, or as understood, whatever became of the work afterwards."""
     if work.settled is not None:
         return work.settled
-    found = work.coupling if work.coupling is not None and work.coupling.id is None else None
+    found = work.coupling if work.coupling is not work.stored else None
     if found is not None and found.bc_key is None and work.row is not None and work.direction is Direction.TO_DATAVERSE:
         found.bc_key = work.plan.key_of(work.row)
     return found

@@ -8,6 +8,7 @@
     gate       references whose record is not coupled         a request only where one is missing
     pair       match, or announce a create                    a transaction only for creates
     decide     three-way merge                                a request only where the destination is not as known
+    announce   what is about to be changed                    a transaction only for two-way columns
     write      conditionally, per row                         one request, and one more for rows that moved
     record     couplings, outcomes, releases, counters        one writing transaction
 """
@@ -19,7 +20,7 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy import Engine
 
-from engine import creating, deleting, matching
+from engine import creating, deleting, matching, updating
 from engine.backoff import delay
 from engine.context import BatchContext
 from engine.decision import decide, needs_destination
@@ -158,6 +159,7 @@ class Synchronizer:
         matching.match(uncoupled, context)
         creating.prepare(uncoupled, context)
         _decide(works, context)
+        updating.announce(works, context)
         deleting.destination_gone(write_all(works, context), context)
 
     def _record(

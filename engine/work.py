@@ -33,11 +33,13 @@ class Work:
     """See the module's docstring.
 
     Attributes:
-        coupling: as in the ledger; ``None``: not coupled.
+        coupling: as it is understood; ``None``: not coupled. ``stored``: as in the ledger.
         entry: the open operation that this record left behind earlier; ``counter_entry``: the one that its counterpart
             left, in the opposite direction.
         uncoupled: the note that the record was uncoupled on purpose.
         intent: its counterpart was, or is about to be, created; ``looked``: that of an earlier attempt is not there.
+        under_way: values of ours that the destination may have since an interrupted update, or is about to get;
+            ``counter_under_way``: that the source may have, from the opposite direction.
         row, source: the source row, and its canonical values.
         destination_row: the destination row, where it had to be read.
         matched: the coupling was found by match criteria just now.
@@ -55,11 +57,14 @@ class Work:
     operation: Operation
     plan: Plan
     coupling: Coupling | None = None
+    stored: Coupling | None = None
     entry: OpenOperation | None = None
     counter_entry: OpenOperation | None = None
     uncoupled: Uncoupled | None = None
     intent: Intent | None = None
     looked: bool = False
+    under_way: dict[str, Value] = field(default_factory=dict)
+    counter_under_way: dict[str, Value] = field(default_factory=dict)
     row: Row | None = None
     source: dict[str, Value] = field(default_factory=dict)
     destination_row: Row | None = None

@@ -130,6 +130,18 @@ class IntentModel(Base):
     at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
+class UpdateModel(Base):
+    """A row about to be changed: which values it may have after a lost answer."""
+
+    __tablename__ = "updates"
+
+    mapping: Mapped[str] = mapped_column(_NAME, primary_key=True)
+    direction: Mapped[str] = mapped_column(_DIRECTION, primary_key=True)
+    record_id: Mapped[str] = mapped_column(_ID, primary_key=True)
+    values: Mapped[dict[str, Any]] = mapped_column(ExactJson)
+    """The canonical values that are written."""
+
+
 class OutboxModel(Base):
     """An event that a ledger transaction decided on, until a topic has acknowledged it."""
 

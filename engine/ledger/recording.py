@@ -12,7 +12,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Engine, text
 
-from engine.ledger import couplings, intents, jobs, open_operations, outbox, runs
+from engine.ledger import couplings, intents, jobs, open_operations, outbox, runs, updates
 from engine.ledger.couplings import Coupling, CouplingMoved, Uncoupled, Wanted
 from engine.ledger.database import write
 from engine.ledger.jobs import JobError, JobKey
@@ -27,6 +27,11 @@ MOVED = "coupling_moved"
 
 _GATE_LOCK = 0x7477696E726F77
 """PostgreSQL advisory lock of whoever parks or couples; on SQLite there is one writer anyway."""
+
+
+def moved() -> Retry:
+    """The error to raise for :class:`~engine.ledger.couplings.CouplingMoved`."""
+    return Retry("another worker changed one of these couplings in the meantime", code=MOVED, after=0.05)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +52,7 @@ class Recording:
         left: notes of rows that were uncoupled on purpose; ``coupled_again``: those to be forgotten.
         waits: of opened operations, the records that they wait for; ``awaits``: whose creation they wait for.
         releases: keys under which operations wait that are to be tried again.
-        fulfilled: records whose intent is no more.
+        fulfilled: records whose intent is no more; ``recorded``: whose update is under way no more.
     """
 
     added: list[Coupling] = field(default_factory=list)
@@ -61,6 +66,7 @@ class Recording:
     awaits: dict[OperationKey, OperationKey] = field(default_factory=dict)
     releases: list[str] = field(default_factory=list)
     fulfilled: list[OperationKey] = field(default_factory=list)
+    recorded: list[OperationKey] = field(default_factory=list)
     events: list[ChangeEvent] = field(default_factory=list)
     counted: list[Counted] = field(default_factory=list)
 
@@ -76,8 +82,7 @@ class Recording:
             with write(database) as connection:
                 return self._write(connection, now, release, published)
         except CouplingMoved as error:
-            reason = "another worker changed one of these couplings in the meantime"
-            raise Retry(reason, code=MOVED, after=0.05) from error
+            raise moved() from error
 
     def _write(
         self,
@@ -94,6 +99,7 @@ class Recording:
         couplings.add(connection, self.added)
         couplings.forget_uncoupled(connection, self.coupled_again)
         intents.fulfil(connection, self.fulfilled)
+        updates.forget(connection, self.recorded)
         open_operations.close(connection, self.closed)
         open_operations.put(connection, self.opened)
         events = [*self.events, *map(release, self._released(connection))]

@@ -100,7 +100,7 @@ class Promises:
         for column in plan.columns:
             if not column.compared or not column.flows or column.name not in ours or column.name not in theirs:
                 continue
-            travels = [way for way in column.flows if self._is_admitted(plan, way.source, {BC: bc, DV: dv}[way.source])]
+            travels = all(self._is_admitted(plan, way.source, {BC: bc, DV: dv}[way.source]) for way in column.flows)
             one, other = ours[column.name], theirs[column.name]
             if travels and one != other and not self._dangles(plan, column.name, {BC: bc, DV: dv}, (one, other)):
                 yield f"{plan.name} {coupling.bc_id} = {coupling.dv_id}: {column.name} is {one!r} and {other!r}"

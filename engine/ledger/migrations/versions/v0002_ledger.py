@@ -152,6 +152,14 @@ def upgrade() -> None:
         batch_op.create_index("ix_open_waits_waits_on", ["waits_on"], unique=False)
 
     op.create_table(
+        "updates",
+        sa.Column("mapping", sa.String(length=20), nullable=False),
+        sa.Column("direction", sa.String(length=16), nullable=False),
+        sa.Column("record_id", sa.String(length=80), nullable=False),
+        sa.Column("values", ExactJson(), nullable=False),
+        sa.PrimaryKeyConstraint("mapping", "direction", "record_id", name=op.f("pk_updates")),
+    )
+    op.create_table(
         "outbox",
         sa.Column("id", sa.String(length=80), nullable=False),
         sa.Column("event", ExactJson(), nullable=False),
