@@ -145,10 +145,13 @@ def _end_written(work: Work, row: Row, context: BatchContext) -> None:
 
 
 def _first_base(work: Work, row: Row, context: BatchContext) -> dict[str, Value]:
-    """What both rows of a new pair have: what was written, what was left blank, what is equal anyway."""
+    """What both rows of a new pair have: what was written, what is equal anyway.
+
+    What is deferred was left out: the base has what the system put there, a blank or a default.
+    """
     flowing = [column.name for column in work.plan.flowing(context.direction) if column.compared]
-    base = {name: work.source.get(name) for name in flowing}
     there = _readable(context.direction.destination, row, context)
+    base = {name: work.source[name] if name in work.source else there.get(name) for name in flowing}
     return {**{name: value for name, value in work.source.items() if name in there and there[name] == value}, **base}
 
 
