@@ -34,9 +34,7 @@ def databases(request: pytest.FixtureRequest) -> SqliteDatabases | PostgresqlDat
 
 
 @pytest.fixture(scope="module")
-def shared_stack(
-    databases: SqliteDatabases | PostgresqlDatabases, arrangement: Arrangement
-) -> Iterator[Stack]:
+def shared_stack(databases: SqliteDatabases | PostgresqlDatabases, arrangement: Arrangement) -> Iterator[Stack]:
     """The module's stack."""
     with _working(databases, arrangement) as stack:
         yield stack

@@ -122,4 +122,6 @@ def _pair(stack: Stack, name: str) -> tuple[str, str]:
 
 def _coupled(stack: Stack, account: str) -> str | None:
     """The customer that an account is coupled to."""
-    return next((one.id_in(Direction.TO_DATAVERSE.source) for one in stack.couplings("CUSTOMER") if one.dv_id == account), None)
+    return next(
+        (one.id_in(Direction.TO_DATAVERSE.source) for one in stack.couplings("CUSTOMER") if one.dv_id == account), None
+    )

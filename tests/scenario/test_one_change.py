@@ -4,7 +4,7 @@ import pytest
 
 from tests.support.stack import Stack
 
-AWKWARD = "O'Hara \"Ångström\" & Söhne 🧀 <50 %> + 1/2 ; x=y?"
+AWKWARD = 'O\'Hara "Ångström" & Söhne 🧀 <50 %> + 1/2 ; x=y?'
 
 
 def test_a_new_customer_becomes_an_account_of_the_company_and_its_team(stack: Stack) -> None:
