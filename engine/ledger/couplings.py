@@ -246,8 +246,8 @@ def page(connection: Connection, mapping: str, after_id: int, limit: int) -> lis
 
 def count(connection: Connection) -> dict[str, int]:
     """How many couplings each mapping has; absent where none."""
-    rows = connection.execute(select(CouplingModel.mapping, func.count()).group_by(CouplingModel.mapping))
-    return dict(rows.tuples().all())
+    statement = select(_TABLE.c.mapping, func.count().label("number")).group_by(_TABLE.c.mapping)
+    return {row.mapping: row.number for row in connection.execute(statement)}
 
 
 _CHANGEABLE = (

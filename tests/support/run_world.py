@@ -33,9 +33,6 @@ MAPPINGS = load([Path(__file__).parent / "mappings.yaml"], Features()).mappings
 
 TOPIC = "changes"
 
-_RESTLESS = 300
-"""Waits in a row without anything to process after which a run counts as stuck."""
-
 
 class Killed(BaseException):
     """The process is gone: nothing of it runs any more."""
@@ -72,6 +69,7 @@ class RunWorld:
         strike: called at every step of a producer, and may raise: a crash, or trouble.
         outcome: decides what becomes of a record.
         speed: events that the engine processes while the producer waits.
+        patience: waits in a row without anything to process after which a run counts as stuck.
     """
 
     def __init__(
@@ -81,6 +79,7 @@ class RunWorld:
         self.mappings = mappings
         self.seconds = 0.0
         self.speed = 3
+        self.patience = 300
         self.strike: Callable[[], None] = lambda: None
         self.on_wait: Callable[[], None] = lambda: None
         self.outcome: Callable[[str, str], Outcome] = lambda _mapping, _record_id: Outcome.INSERTED
@@ -148,6 +147,12 @@ class RunWorld:
         """So that the process of a run counts as dead."""
         self.seconds += LIFETIME.total_seconds() + 1
 
+    def empty_topic(self) -> None:
+        """Have everything processed, and forget it."""
+        self.process(len(self.topic.events))
+        self.topic.events.clear()
+        self._processed = 0
+
     def process(self, number: int) -> int:
         """Have the engine process so many events; how many there were."""
         events = self.topic.events[self._processed : self._processed + number]
@@ -178,7 +183,7 @@ class RunWorld:
         self.step()
         self.seconds += seconds
         self._idle = 0 if self.process(self.speed) else self._idle + 1
-        assert self._idle < _RESTLESS, f"stuck: {self.run()}"
+        assert self._idle < self.patience, f"stuck: {self.run()}"
         self.on_wait()
 
     def _read(self, _moment: Moment, table: str, _write: object) -> None:

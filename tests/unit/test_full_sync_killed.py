@@ -70,7 +70,7 @@ def database() -> Iterator[Engine]:
     engine.dispose()
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data(), rows=_ROWS, lives=st.lists(st.integers(1, 60), max_size=6), page_size=st.integers(1, 3))
 def test_a_full_sync_killed_at_any_step_loses_and_doubles_nothing(
     database: Engine, data: st.DataObject, rows: list[int], lives: list[int], page_size: int
@@ -79,6 +79,7 @@ def test_a_full_sync_killed_at_any_step_loses_and_doubles_nothing(
         for table in reversed(Base.metadata.sorted_tables):
             connection.execute(table.delete())
     world = RunWorld(database, page_size=page_size, ahead=8)
+    world.patience = 20
     world.topic.on_publish = _checked_waves(world)
     admitted = set()
     for (system, table, values, _), number in zip(_TABLES, rows, strict=True):
