@@ -99,9 +99,12 @@ class Scheduler:
             while not self._closed:
                 now = self._monotonic()
                 self._wake_delayed(now)
-                for state in self._lanes:
-                    if state.ready and state.held_until <= now:
-                        return self._take_from(state, limit)
+                ready = [state for state in self._lanes if state.ready and state.held_until <= now]
+                if ready:
+                    batch = self._take_from(ready[0], limit)
+                    if ready[0].ready or len(ready) > 1:
+                        self._changed.notify()  # one notification may have brought work for several
+                    return batch
                 if now >= deadline:
                     return None
                 self._changed.wait(max(0.0, min(deadline, self._next_wake()) - now))
