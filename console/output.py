@@ -106,6 +106,8 @@ def cell(value: Any) -> Text:
             return Text(local_time(value))
         case Enum():
             return Text(words(value))
+        case list() | tuple() if all(isinstance(item, str) for item in value):
+            return Text(", ".join(value))
         case dict() | list() | tuple():
             return Text(msgspec.json.format(json_codec.encode(value), indent=2).decode())
         case _:
