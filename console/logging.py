@@ -62,9 +62,9 @@ def secrets_of(settings: Settings) -> frozenset[str]:
 
 
 def redact(text: str, secrets: Iterable[str]) -> str:
-    """``text`` without these secrets, as they are or as JSON writes them, and without bearer tokens."""
+    """``text`` without these secrets, as they are or as JSON or Python quote them, and without bearer tokens."""
     for secret in secrets:
-        for form in (secret, json_codec.encode(secret).decode()[1:-1]):
+        for form in (secret, json_codec.encode(secret).decode()[1:-1], repr(secret)[1:-1]):
             text = text.replace(form, _HIDDEN)
     return _BEARER.sub(f"Bearer {_HIDDEN}", text)
 
@@ -87,7 +87,11 @@ class _StandardError(logging.Handler):
 
 def _rendering(style: Literal["console", "json"]) -> list[structlog.typing.Processor]:
     if style == "json":
-        return [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer(serializer=_as_json)]
+        without_locals = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)  # they may be anybody's data
+        return [
+            structlog.processors.ExceptionRenderer(without_locals),
+            structlog.processors.JSONRenderer(serializer=_as_json),
+        ]
     plain = structlog.dev.plain_traceback
     return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
 

@@ -52,6 +52,12 @@ class _Commands(TyperGroup):
             raise typer.Exit(_tell(failure_of(error))) from None
 
 
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"twinrow {version('twinrow')}\n")
+        raise typer.Exit
+
+
 app = typer.Typer(
     name="twinrow",
     cls=_Commands,
@@ -76,11 +82,10 @@ def twinrow(
         ),
     ] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Log everything, and show tracebacks.")] = False,
-    show_version: Annotated[bool, typer.Option("--version", help="Show the version.", is_eager=True)] = False,
+    _version: Annotated[
+        bool, typer.Option("--version", help="Show the version.", is_eager=True, callback=_show_version)
+    ] = False,
 ) -> None:
-    if show_version:
-        sys.stdout.write(f"twinrow {version('twinrow')}\n")
-        raise typer.Exit
     context.obj = Session(settings, debug)
 
 
