@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from schemas.errors import Stop
 from schemas.settings import Credentials
-from systems.credentials import EntraClientSecret, Token, TokenEndpoint, TokenSource
+from systems.credentials import Token, TokenEndpoint, TokenSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,4 +37,6 @@ class Principal(TokenSource):
             raise Stop(text, code="credentials") from error
         if given.token_url is not None:
             return TokenEndpoint(given.token_url, given.client_id, secret, self.scope)
+        from systems.entra import EntraClientSecret  # takes long to import, and only Entra needs it
+
         return EntraClientSecret(given.tenant, given.client_id, secret, self.scope)

@@ -1,7 +1,7 @@
 """Who a worker is to a system: client credentials, and the bearer tokens bought with them.
 
 A :class:`TokenSource` fetches a token; :class:`BearerAuth` keeps it until shortly before it expires and puts it on
-every request. Where azure-identity's and a token endpoint's errors become ours: here.
+every request. A client secret of Microsoft Entra ID: ``systems/entra.py``.
 """
 
 import threading
@@ -11,8 +11,6 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import httpx2
-from azure.core.exceptions import AzureError, ClientAuthenticationError, ServiceRequestError, ServiceResponseError
-from azure.identity import ClientSecretCredential
 
 from schemas.errors import Retry, Stop
 from schemas.json_codec import NotJson, decode
@@ -42,37 +40,6 @@ class TokenSource(Protocol):
             Stop: the credential is refused.
             Retry: whoever issues tokens cannot be reached.
         """
-
-
-@dataclass(frozen=True, slots=True)
-class EntraClientSecret:
-    """An app registration of Microsoft Entra ID with a client secret."""
-
-    tenant_id: str
-    client_id: str
-    client_secret: str = field(repr=False)
-    scope: str
-    authority: str = "https://login.microsoftonline.com"
-
-    def fetch(self) -> Token:
-        """See :meth:`TokenSource.fetch`."""
-        try:
-            with ClientSecretCredential(
-                self.tenant_id,
-                self.client_id,
-                self.client_secret,
-                authority=self.authority,
-                disable_instance_discovery=True,  # the authority is configured, not discovered
-                retry_total=0,
-            ) as credential:
-                token = credential.get_token(self.scope)
-        except AzureError as error:
-            if _entra_refused(error):
-                raise _refused(self.client_id, self.client_secret, self.authority, error.message) from None
-            raise Retry(f"No token for client {self.client_id}: {self.authority} cannot be reached.") from error
-        except ValueError as error:  # azure-identity checks the shape of tenant and authority
-            raise _refused(self.client_id, self.client_secret, self.authority, str(error)) from None
-        return Token(token.token, token.expires_on)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +75,7 @@ class TokenEndpoint:
         token = answer.get("access_token")
         if not response.is_success or not isinstance(token, str):
             reason = answer.get("error_description") or answer.get("error") or f"status {response.status_code}"
-            raise _refused(self.client_id, self.client_secret, self.url, str(reason))
+            raise refused(self.client_id, self.client_secret, self.url, str(reason))
         return Token(token, asked_at + float(str(answer.get("expires_in") or _DEFAULT_LIFETIME)))
 
 
@@ -149,17 +116,8 @@ class BearerAuth(httpx2.Auth):
             return token
 
 
-def _entra_refused(error: AzureError) -> bool:
-    """azure-identity raises its authentication error for a lost connection and for a broken server, too."""
-    if not isinstance(error, ClientAuthenticationError):
-        return False
-    status = error.status_code
-    if status is not None:
-        return status < 500 and status != 429
-    return not isinstance(error.__cause__, ServiceRequestError | ServiceResponseError)
-
-
-def _refused(client_id: str, secret: str, where: str, reason: str) -> Stop:
+def refused(client_id: str, secret: str, where: str, reason: str) -> Stop:
+    """The error for a credential that whoever issues tokens refuses; the secret never shows."""
     shown = reason.splitlines()[0] if reason else "no reason given"
     if secret:
         shown = shown.replace(secret, "***")

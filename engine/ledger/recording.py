@@ -25,7 +25,7 @@ from schemas.outcomes import Outcome
 MOVED = "coupling_moved"
 """Code of the error when another worker changed one of the couplings."""
 
-_GATE_LOCK = 0x7477696E726F77
+_GATE_LOCK = 0x7477696E67617465
 """PostgreSQL advisory lock of whoever parks or couples; on SQLite there is one writer anyway."""
 
 

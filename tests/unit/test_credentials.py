@@ -10,7 +10,8 @@ from azure.core.exceptions import ClientAuthenticationError
 from azure.identity import ClientSecretCredential
 
 from schemas.errors import Retry, Stop, SyncError
-from systems.credentials import BearerAuth, EntraClientSecret, Token, TokenEndpoint
+from systems.credentials import BearerAuth, Token, TokenEndpoint
+from systems.entra import EntraClientSecret
 
 SECRET = "s3cr~t.value"
 SCOPE = "https://contoso.crm4.test/.default"
