@@ -4,7 +4,7 @@ Everything runs in threads of this process, on free ports. Rows are made and rea
 their users do; what lies between the two systems is the product as it ships.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
@@ -157,6 +157,11 @@ class Stack:
         self.processes.append(process)
         process.start()
         return process
+
+    def deliver(self, within: float = 20.0) -> None:
+        """Wait until both systems have notified of everything that happened; for while no worker runs."""
+        assert self.bc.wait_until_delivered(within)
+        assert self.dv.wait_until_delivered(within)
 
     def settle(self, within: float = 20.0) -> None:
         """Wait until all is at rest: everything is notified, read, carried out, and nothing follows."""

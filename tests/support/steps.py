@@ -16,9 +16,10 @@ def customer_pair(stack: Stack, name: str) -> tuple[str, str]:
 
 @contextmanager
 def unseen(stack: Stack) -> Iterator[None]:
-    """What happens inside, no worker sees until all of it has happened; at rest afterwards."""
+    """What happens inside, no worker sees until all of it lies on the topic; at rest afterwards."""
     for process in stack.running:
         process.stop()
     yield
+    stack.deliver()
     stack.start_worker()
     stack.settle()
