@@ -104,9 +104,9 @@ class Users:
         self.world.edit(system, table, values, row_id)
 
     def delete(self, system: System, table: str) -> None:
-        """Some row is deleted."""
+        """Some row is deleted; not one that the engine has created and could not couple yet: it would create it again."""
         row_id = self._some(system, table)
-        if row_id is not None:
+        if row_id is not None and ((system, table, row_id) in self.created or self._is_coupled(system, table, row_id)):
             self.deleted.append((system, table, row_id))
             self.world.remove(system, table, row_id)
 
@@ -136,13 +136,13 @@ class Users:
         if not ids:
             return None
         row_id = self.random.choice(ids)
-        if system is BC and (system, table, row_id) not in self.created and not self._is_coupled(table, row_id):
+        if system is BC and (system, table, row_id) not in self.created and not self._is_coupled(system, table, row_id):
             return None
         return row_id
 
-    def _is_coupled(self, table: str, row_id: str) -> bool:
+    def _is_coupled(self, system: System, table: str, row_id: str) -> bool:
         with read(self.world.database) as connection:
-            return any(couplings.load(connection, name, BC, [row_id]) for name in MAPPING_OF[BC, table])
+            return any(couplings.load(connection, name, system, [row_id]) for name in MAPPING_OF[system, table])
 
     def _value(self, name: str) -> Value:
         if name in ("creditLimit", "creditlimit"):
