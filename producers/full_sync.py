@@ -44,6 +44,7 @@ def start(
         allow_create: the answer to the closing question; ``None``: ``ask`` is asked.
 
     Raises:
+        Retry: the ledger is away; nothing was begun.
         Stop: another full sync is not over (the text names it), there is no such mapping, or the ledger or topic
             refuses. One that was begun can be resumed.
     """

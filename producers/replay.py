@@ -61,6 +61,7 @@ def replay(
         dry_run: only read and count.
 
     Raises:
+        Retry: the ledger or the live topic is away; replay again.
         Stop: broker or ledger refuse.
         NotImplementedError: the broker keeps no history.
     """

@@ -11,12 +11,13 @@ from engine.ledger.database import read, write
 from engine.ledger.run_leases import LeaseLost, RunLease
 from engine.ledger.runs import Run, RunKind, RunState
 from producers.context import ProducerContext
+from producers.patience import patiently
 from producers.verdict import Verdict, verdict
 from schemas.errors import Stop, SyncError
 
 
 def begin_alone(connection: Connection, run: Run) -> RunLease:
-    """Begin a run where no other of its kind is alive; dead ones are cancelled, since this one does their work too.
+    """Begin a run where no other of its kind is alive; dead ones are cancelled.
 
     Raises:
         Stop: another one is alive; the text names it.
@@ -50,7 +51,7 @@ def left_on_errors(context: ProducerContext, lease: RunLease) -> Iterator[None]:
     """Where the block fails, leave the run so that it can be resumed at once, only-coupled as it was before."""
     try:
         yield
-    except (SyncError, KeyboardInterrupt):
+    except (Exception, KeyboardInterrupt):
         # Without the ledger, the run counts as left once its heartbeat has grown old.
         with suppress(SyncError, LeaseLost), write(context.database) as connection:
             run_leases.give_up(connection, lease, context.clock())
@@ -67,22 +68,30 @@ def end(
         Stop: another process has taken it over.
     """
     blocked = any(table.state in (RunState.ERROR, RunState.BLOCKED) for table in run.tables)
-    now = context.clock()
-    with write(context.database) as connection:
-        try:
-            over = run_leases.renew(connection, lease, now).over
-        except LeaseLost:
-            raise Stop(f"{title(run)} is carried out by another process now") from None
-        if not over:
-            also(connection)
-            runs.end(connection, run.id, RunState.ERROR if blocked else RunState.FINISHED, now)
+
+    def write_down() -> None:
+        now = context.clock()
+        with write(context.database) as connection:
+            try:
+                over = run_leases.renew(connection, lease, now).over
+            except LeaseLost:
+                raise Stop(f"{title(run)} is carried out by another process now") from None
+            if not over:
+                also(connection)
+                runs.end(connection, run.id, RunState.ERROR if blocked else RunState.FINISHED, now)
+
+    patiently(write_down, context.wait)
     return current(context, run.id)
 
 
 def current(context: ProducerContext, run_id: str) -> Verdict:
     """The verdict so far."""
-    with read(context.database) as connection:
-        return verdict(connection, run_id)
+
+    def look() -> Verdict:
+        with read(context.database) as connection:
+            return verdict(connection, run_id)
+
+    return patiently(look, context.wait)
 
 
 def title(run: Run) -> str:

@@ -6,13 +6,12 @@ Positions of other groups do not move: the subscriber is in a group of its own.
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TypeAlias, TypeVar
+from typing import TypeAlias
 
-from engine.backoff import delay
+from producers.patience import patiently
 from producers.scanned_tables import takers
 from schemas import incoming
 from schemas.change_event import ChangeEvent, ChangeKind
-from schemas.errors import Retry
 from schemas.mapping import Mappings
 from schemas.system import System
 from schemas.topics import Message, Subscriber, TopicPartition
@@ -20,7 +19,6 @@ from schemas.topics import Message, Subscriber, TopicPartition
 REPLAY_PREFIX = "replay-"
 """How the run id of every replay begins, so that a replay is not itself replayed."""
 
-_T = TypeVar("_T")
 _POLL = 500
 _POLL_TIMEOUT = 0.2  # seconds
 
@@ -130,8 +128,8 @@ class StretchReader:
             Stop: not allowed, or no such topic.
             NotImplementedError: the broker keeps no history.
         """
-        self._patiently(self._seek)
-        while not self._patiently(self._read_on):
+        patiently(self._seek, self._wait)
+        while not patiently(self._read_on, self._wait):
             on_progress(self._stretch.counts)
         on_progress(self._stretch.counts)
         return self._stretch
@@ -166,15 +164,6 @@ class StretchReader:
                 counts.repeated += 1
             elif self._selection.wants(event) and takers(self._mappings, event.system, event.table):
                 self._stretch.add(event)
-
-    def _patiently(self, call: Callable[[], _T]) -> _T:
-        failures = 0
-        while True:
-            try:
-                return call()
-            except Retry as error:
-                failures += 1
-                self._wait(delay(failures, error))
 
 
 def _folded(words: Iterable[str] | None) -> frozenset[str] | None:

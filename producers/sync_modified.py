@@ -39,6 +39,7 @@ def start(
         names: of mappings; ``None``: all.
 
     Raises:
+        Retry: the ledger is away; nothing was begun.
         Stop: another one is under way (the text names it), there is no such mapping, or the ledger or topic refuses.
             One that was begun can be resumed.
     """

@@ -28,18 +28,20 @@ class Waves(Portions):
         self._scanned: dict[tuple[str, Direction], ScannedTable] = {}
 
     def next(self, run: Run) -> Portion | None:
-        """A page of the first open table that is not read out, or the tables that are blocked."""
-        if blocked := self._blocked(run):
-            return Portion(blocked)
+        """A page of the first open table that is not read out, or the tables that cannot be run."""
+        if impossible := self._impossible(run):
+            return Portion(impossible)
         for table in run.tables:
             if not table.state.over and not table.read_out and not self._waits(run, table):
                 return self._page(run, table)
         return None
 
     def events(self, run: Run, table: RunTable, record_ids: Collection[str]) -> list[ChangeEvent]:
-        """One event a record."""
-        mapping, source = self._context.mappings[table.mapping], table.direction.source
-        name = mapping.table_name(source)
+        """One event a record; none once the mapping is gone."""
+        if table.mapping not in self._context.mappings:
+            return []
+        source = table.direction.source
+        name = self._context.mappings[table.mapping].table_name(source)
         return [self._context.event(source, name, record_id, self._kind, run_id=run.id) for record_id in record_ids]
 
     def _page(self, run: Run, table: RunTable) -> Portion:
@@ -69,8 +71,6 @@ class Waves(Portions):
     def _scanned_table(self, table: RunTable) -> ScannedTable:
         place = (table.mapping, table.direction)
         if place not in self._scanned:
-            if table.mapping not in self._context.mappings:
-                raise Stop(f"there is no mapping {table.mapping} any more")
             mapping = self._context.mappings[table.mapping]
             if table.direction.source is System.DATAVERSE and mapping.dataverse.choice:
                 choice = mapping.dataverse.choice
@@ -81,18 +81,21 @@ class Waves(Portions):
     def _waits(self, run: Run, table: RunTable) -> bool:
         return any(before.state is not RunState.FINISHED for before in _before(run, table, self._context.mappings))
 
-    def _blocked(self, run: Run) -> list[RunTable]:
-        blocked = []
+    def _impossible(self, run: Run) -> list[RunTable]:
+        found = []
+        now = self._context.clock()
         for table in run.tables:
             if table.state.over:
                 continue
             before = _before(run, table, self._context.mappings)
             causes = dict.fromkeys(one.mapping for one in before if one.state in (RunState.ERROR, RunState.BLOCKED))
-            if causes:
+            if table.mapping not in self._context.mappings:
+                message = f"there is no mapping {table.mapping} any more"
+                found.append(replace(table, state=RunState.ERROR, message=message, finished_at=now))
+            elif causes:
                 message = f"blocked by {', '.join(causes)}"
-                now = self._context.clock()
-                blocked.append(replace(table, state=RunState.BLOCKED, message=message, finished_at=now))
-        return blocked
+                found.append(replace(table, state=RunState.BLOCKED, message=message, finished_at=now))
+        return found
 
 
 def _before(run: Run, table: RunTable, mappings: Mappings) -> list[RunTable]:

@@ -347,6 +347,38 @@ def test_an_option_mapping_from_dataverse_cannot_run(world: RunWorld) -> None:
     assert "no event can tell" in verdict.run.tables[0].message
 
 
+def test_a_mapping_that_is_gone_when_a_run_resumes_fails_alone(database: Engine) -> None:
+    world = _closed_world(database)
+
+    def kill(_: Sequence[ChangeEvent]) -> None:
+        raise Killed
+
+    world.topic.on_publish = kill
+    with pytest.raises(Killed):
+        full_sync.start(world.context)
+    world.let_heartbeat_expire()
+    rest = Mappings(mappings=tuple(one for one in MAPPINGS.mappings if one.name != "CURRENCY"))
+    later = RunWorld(database, mappings=rest)
+    later.seconds = world.seconds
+    verdict = full_sync.resume(later.context, world.run().id)
+    messages = {(table.mapping, table.direction): table.message for table in verdict.run.tables}
+    assert messages["CURRENCY", TO] == "there is no mapping CURRENCY any more"
+    assert verdict.run.state is RunState.ERROR
+    assert later.states()["SALESPEOPLE", FROM] is RunState.FINISHED
+
+
+def test_an_error_of_whoever_listens_leaves_the_run_to_be_resumed_at_once(database: Engine) -> None:
+    world = _closed_world(database)
+
+    def listen(_: runs.Run) -> None:
+        raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        full_sync.start(world.context, on_progress=listen)
+    assert all(_only_coupled(world).values())
+    assert full_sync.resume(world.context, world.run().id).good
+
+
 class TestClosingQuestion:
     """What holds of only-coupled during and after a run."""
 
