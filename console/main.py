@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 from console.commands import (
     couplings,
     dead_letters,
+    demo,
     doctor,
     full_sync,
     inspect,
@@ -107,6 +108,7 @@ app.add_typer(dead_letters.app, name="dead-letters", rich_help_panel=MEND)
 app.command("validate", rich_help_panel=CHECK)(validate.validate)
 app.command("doctor", rich_help_panel=CHECK)(doctor.doctor)
 app.command("schema", rich_help_panel=CHECK)(schema.schema)
+app.command("demo", rich_help_panel=CHECK)(demo.demo)
 app.command("sandbox", rich_help_panel=CHECK)(sandbox.sandbox)
 
 
