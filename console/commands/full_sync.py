@@ -47,7 +47,7 @@ def full_sync(
     if resume and (mapping or overwrite or review_only):
         raise Misconfigured("--resume goes on with what was asked for then: leave the other options out.")
     with running(context, with_worker=with_worker, only_look=review_only) as run:
-        interactive = sys.stdin.isatty() and not as_json
+        interactive = _at_terminal() and not as_json
         answer = None if allow_create is None else allow_create is YesNo.YES
         if resume:
             found = run_named(run.composition, resume, RunKind.FULL_SYNC)
@@ -69,6 +69,10 @@ def full_sync(
 
         verdict = carry_out(RunKind.FULL_SYNC, carry, expected=_expected(reviews))
     finish(verdict, as_json=as_json)
+
+
+def _at_terminal() -> bool:
+    return sys.stdin.isatty()
 
 
 def _review(composition: Composition, names: list[str] | None, *, as_json: bool) -> list[MappingReview]:
