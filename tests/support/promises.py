@@ -125,11 +125,12 @@ class Promises:
         if row is None or not edits:
             return
         final = column.read[BC](row.values.get(column.column.business_central or ""))
-        seen = {edit.seen for edit in edits}
+        manual = column.policy is UpdateConflict.MANUAL
+        seen = {edit.seen for edit in edits if edit.settled or manual}
         latest = {edit.value for edit in edits if edit.value not in seen}
         if final in seen:
             yield f"{plan.name} {coupling.bc_id}: {name} went back to {final!r}, which was edited to {latest}"
-        elif column.policy is UpdateConflict.MANUAL and len(latest) > 1:
+        elif manual and len(latest) > 1:
             yield f"{plan.name} {coupling.bc_id}: {name} is {final!r}, and nobody was asked about {latest}"
 
     def _is_open(self, coupling: Coupling) -> bool:

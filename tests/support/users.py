@@ -1,7 +1,7 @@
 """Users of a world: they create, edit and delete rows on both sides, and remember what they did."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from engine.ledger import couplings
@@ -48,12 +48,18 @@ Key = tuple[System, str, str]
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """A user's change of one column, with the value that the user saw there before."""
+    """A user's change of one column, with the value that the user saw there before.
+
+    Attributes:
+        settled: the ledger knew that value. Otherwise it is a write of ours whose answer is still out, and nobody can
+            tell whether the user wrote after it or before it: that goes by the policy, as a change on both sides.
+    """
 
     key: Key
     column: str
     seen: Value
     value: Value
+    settled: bool
 
 
 @dataclass(slots=True)
@@ -100,7 +106,10 @@ class Users:
             name: self._value(name) if name in PLAIN[system, table] else self._reference(system, table, name)
             for name in chosen
         }
-        self.edits += [Edit((system, table, row_id), name, before.get(name), values[name]) for name in values]
+        known = self._known(system, table, row_id)
+        for name, value in values.items():
+            seen = before.get(name)
+            self.edits.append(Edit((system, table, row_id), name, seen, value, known is None or seen in known))
         self.world.edit(system, table, values, row_id)
 
     def delete(self, system: System, table: str) -> None:
@@ -143,6 +152,14 @@ class Users:
     def _is_coupled(self, system: System, table: str, row_id: str) -> bool:
         with read(self.world.database) as connection:
             return any(couplings.load(connection, name, system, [row_id]) for name in MAPPING_OF[system, table])
+
+    def _known(self, system: System, table: str, row_id: str) -> Collection[Value] | None:
+        """The values that the ledger knows of a coupled row."""
+        with read(self.world.database) as connection:
+            for name in MAPPING_OF[system, table]:
+                for coupling in couplings.load(connection, name, system, [row_id]).values():
+                    return list(coupling.base.values())
+        return None
 
     def _value(self, name: str) -> Value:
         if name in ("creditLimit", "creditlimit"):
