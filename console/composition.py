@@ -16,7 +16,6 @@ from console.principals import Principal
 from consumers.embedded_log import EmbeddedSubscriber
 from consumers.executor import Observer
 from consumers.worker import Limits, Worker
-from consumers.worker import Sweep as SweepTable
 from engine.ledger.clock import Clock, utc_now
 from engine.ledger.database import open_database
 from engine.ledger.log_topics import create_topic
@@ -151,12 +150,8 @@ class Composition:
             wait=self.wait,
         )
 
-    def worker(self, sweep: SweepTable | None = None, *, observer: Observer = lambda _batch, _result: None) -> Worker:
-        """A worker of the settings' group, which closes its subscriber itself when it ends.
-
-        Args:
-            sweep: instead of its own.
-        """
+    def worker(self, *, observer: Observer = lambda _batch, _result: None) -> Worker:
+        """A worker of the settings' group, which closes its subscriber itself when it ends."""
         wanted = self.settings.worker
         return Worker(
             [self.subscriber(wanted.group, wanted.member or self.new_id())],
@@ -165,7 +160,7 @@ class Composition:
             self.plans,
             self.synchronizer,
             self.database,
-            sweep or Sweep(self.producers),
+            Sweep(self.producers),
             clock=self.clock,
             monotonic=self.monotonic,
             new_id=self.new_id,

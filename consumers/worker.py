@@ -28,7 +28,7 @@ from engine.plan import Plans
 from engine.scheduler import Scheduler
 from engine.synchronizer import Synchronizer
 from schemas.change_event import ChangeEvent
-from schemas.errors import Retry, Stop, SyncError
+from schemas.errors import Retry, Skip, Stop, SyncError
 from schemas.topics import Publisher, Subscriber
 
 _log = structlog.get_logger()
@@ -37,7 +37,8 @@ _TURN = 0.2
 """Seconds that a thread waits for work before it looks whether it is to stop."""
 
 Sweep: TypeAlias = Callable[[ChangeEvent], None]
-"""Publishes an event for every row that a table-wide event may be about; may take minutes. Raises Retry and Stop."""
+"""Publishes an event for every row that a table-wide event may be about; may take minutes. Raises Retry and Stop,
+and Skip where the system does not know the table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,9 +194,11 @@ class Worker:
                 seconds = delay(attempts, error) if isinstance(error, Retry) else 60.0
                 _log.warning("sweep pauses", table=operation.sweep.table, reason=error.text, seconds=round(seconds, 1))
                 self._stopping.wait(seconds)
-            else:
-                self._scheduler.done([operation])
-                return
+                continue
+            except Skip as error:  # the system does not know the table: there is nothing to sweep
+                _log.error("sweep given up", table=operation.sweep.table, reason=error.text)
+            self._scheduler.done([operation])
+            return
 
     def _leave(self) -> None:
         for receiving, subscriber in zip(self._receiving, self._subscribers, strict=True):
