@@ -12,7 +12,7 @@ from console.failures import Misconfigured
 from console.output import AsJson, note, print_json
 from console.run_commands import MappingNames, WithWorker, carry_out, checked_names, finish, run_named, running
 from console.run_progress import RunProgress
-from console.run_report import print_review, print_verdict, review_records
+from console.run_report import print_review, review_records
 from engine.ledger.runs import RunKind
 from producers import full_sync as producer
 from producers.review import MappingReview, review
@@ -96,8 +96,7 @@ def _confirm(*, yes: bool, interactive: bool) -> None:
 def _ask(progress: RunProgress, verdict: Verdict) -> bool:
     """The closing question."""
     progress.stop()
-    print_verdict(verdict)
-    note("Only-coupled was cleared for this run.")
+    note(f"All tables are done; records that need a look: {verdict.failed}. Only-coupled was cleared for this run.")
     return typer.confirm("Keep it cleared, so that the running flow creates rows from now on, too?", err=True)
 
 
