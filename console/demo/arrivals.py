@@ -98,7 +98,8 @@ class Arrivals:
         self._counters[key.mapping, outcome] += 1
         latency = None
         record = (key.direction.source, key.record_id)
-        change = self._expected.get(record)
+        # What one mapping ignores, another one of the same table carries.
+        change = self._expected.get(record) if outcome is not Outcome.IGNORED else None
         if change is not None and change.is_there():
             del self._expected[record]
             latency = (now - change.since).total_seconds()

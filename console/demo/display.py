@@ -43,5 +43,5 @@ def introduction(stage: Stage) -> list[str]:
     return [
         f"Business Central  {stage.sandbox.business_central.url}",
         f"Dataverse         {stage.sandbox.dataverse.url}",
-        f"A sandbox plays both. It tells of a change after {NOTIFIED_AFTER} s; Business Central really takes 30 s.",
+        f"Both tell of changes after {NOTIFIED_AFTER} s here; Business Central really takes 30 s.",
     ]

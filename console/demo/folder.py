@@ -28,7 +28,6 @@ class Folder:
         self._settings = sandbox_settings.settings_of(sandbox, Path(secrets.name)) | {
             "database": {"url": f"sqlite:///{path / 'twinrow.db'}"},
             "mappings": ["mappings.yaml"],
-            "log": {"level": "warning"},
         }
         self._write()
 

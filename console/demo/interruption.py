@@ -15,7 +15,7 @@ class Interruption:
 
     def __init__(self) -> None:
         self._asked = Event()
-        self._number = 0
+        self._reason: BaseException | None = None
         self._former: dict[int, Any] = {}
 
     def __enter__(self) -> Self:
@@ -28,23 +28,20 @@ class Interruption:
         for number, former in self._former.items():
             signal.signal(number, former)
 
-    def check(self) -> None:
-        """Go on only if nobody has asked to end.
+    def ask(self, reason: BaseException) -> None:
+        """Ask to end; the first reason counts. From any thread."""
+        if self._reason is None:
+            self._reason = reason
+        self._asked.set()
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass.
 
         Raises:
-            Interrupted: somebody has.
+            BaseException: the reason, as soon as somebody asks to end: ``Interrupted`` for a signal.
         """
-        self.wait(0)
-
-    def wait(self, seconds: float | None) -> None:
-        """Let time pass; ``None``: without end.
-
-        Raises:
-            Interrupted: as soon as somebody asks to end.
-        """
-        if self._asked.wait(seconds):
-            raise Interrupted(self._number)
+        if self._asked.wait(seconds) and self._reason is not None:
+            raise self._reason
 
     def _note(self, number: int, _frame: FrameType | None) -> None:
-        self._number = self._number or number
-        self._asked.set()
+        self.ask(Interrupted(number))

@@ -1,5 +1,6 @@
 """The demo without a terminal: plain lines."""
 
+from collections.abc import Callable
 from threading import Lock
 from typing import TextIO
 
@@ -16,11 +17,13 @@ class LineDisplay(Display):
     """A line for every user's change that arrives, and for what does not arrive at once.
 
     Args:
+        closed: told once nobody reads ``out`` any more.
         every: show every row that arrives.
     """
 
-    def __init__(self, out: TextIO, *, every: bool = False) -> None:
+    def __init__(self, out: TextIO, closed: Callable[[BrokenPipeError], None], *, every: bool = False) -> None:
         self._out = out
+        self._closed = closed
         self._every = every
         self._lock = Lock()
 
@@ -43,5 +46,8 @@ class LineDisplay(Display):
 
     def _print(self, text: str) -> None:
         with self._lock:
-            self._out.write(text + "\n")
-            self._out.flush()
+            try:
+                self._out.write(text + "\n")
+                self._out.flush()
+            except BrokenPipeError as error:
+                self._closed(error)

@@ -10,6 +10,7 @@ from console.demo.interruption import Interruption
 from console.demo.players import Players
 from console.demo.stage import Stage, stage
 from console.demo.summary import Summary, table_summaries
+from console.logging import Level
 from engine.ledger import couplings, open_operations
 from engine.ledger.database import read
 from producers import full_sync
@@ -30,6 +31,7 @@ def perform(
     *,
     seconds: float,
     random_seed: int,
+    level: Level = "warning",
     before_verdict: Callable[[Stage], None] = lambda _: None,
 ) -> Summary:
     """Carry it out, and leave nothing behind.
@@ -38,18 +40,19 @@ def perform(
         finale: called with the summary while everything still runs.
         seconds: how long users are at work.
         random_seed: the same number gives the same rows and the same work.
+        level: of the log.
         before_verdict: called when all is at rest.
 
     Raises:
-        Interrupted: somebody asked to end.
+        Interrupted: a signal asked to end.
     """
     watch = _Watch()
-    display.phase("Starting Business Central, Dataverse, the receiver and a worker, all in this process …")
-    with stage(interruption, lambda sandbox: _fill(sandbox, random_seed), display.arrived) as running:
+    display.phase("Starting both systems, the receiver and a worker, all in this process …")
+    with stage(interruption, lambda sandbox: _fill(sandbox, random_seed), display.arrived, level) as running:
         watch.lap("start")
         with display:
             display.introduce(running)
-            display.phase("Full synchronization: the rows that both systems have already, parents before children")
+            display.phase("Full synchronization: what is there already, parents before children")
             full_sync.start(running.producers, allow_create=True)
             watch.lap("full_sync")
             display.phase(f"Users work in both systems, for {seconds:g} s")

@@ -2,13 +2,13 @@
 
 import shlex
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
+from console.demo.plain_table import plain_table
 from console.demo.stage import NOTIFIED_AFTER, Stage
 from console.demo.summary import Summary
+from console.output import words
 from engine.ledger.open_operations import OpenStatus
 from schemas.system import System
 
@@ -19,14 +19,16 @@ _SHOWN = 10
 
 def print_summary(console: Console, summary: Summary) -> None:
     """The tables, and what they come to."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = plain_table()
     table.add_column("Mapping", no_wrap=True)
+    table.add_column("Direction", no_wrap=True)
     for heading in ("Rows in BC", "Rows in DV", "Coupled", "Different"):
         table.add_column(heading, justify="right")
     for one in summary.tables:
         different = Text(str(one.different), style="bold red" if one.different else "")
-        table.add_row(one.mapping, str(one.rows[_BC]), str(one.rows[_DV]), str(one.coupled), different)
-    console.print(table)
+        counts = (str(count) for count in (one.rows[_BC], one.rows[_DV], one.coupled))
+        table.add_row(one.mapping, words(one.direction), *counts, different)
+    console.print("", table, "", sep="\n")
     console.print(_verdict(summary))
     console.print(_changes(summary))
     if waiting := {status: number for status, number in summary.open.items() if status is not OpenStatus.PARKED}:
@@ -41,8 +43,8 @@ def print_next(console: Console) -> None:
     """What to try when the demo is over."""
     console.print(Text("Try next", style="bold"))
     for command, purpose in (
-        ("twinrow demo --keep", "leave it running, and change rows yourself"),
-        ("twinrow sandbox --write twinrow.yaml", "only both systems, with settings that fit"),
+        ("twinrow demo --keep", "leave it running, change rows yourself"),
+        ("twinrow sandbox --write twinrow.yaml", "both systems alone, with settings"),
         ("twinrow --help", "all commands"),
     ):
         console.print(Text.assemble("  ", (command.ljust(38), "cyan"), purpose))
@@ -70,7 +72,7 @@ def print_playground(console: Console, stage: Stage) -> None:
         (f"{business_central.origin}/_sandbox/rows/customers/{customer['id']}", '{"phoneNumber": "+47 22 123456"}'),
         (f"{dataverse.origin}/_sandbox/rows/accounts/{account['accountid']}", '{"address1_city": "Oslo"}'),
     ):
-        console.print(Text(f"  curl -X PATCH {url} -d '{value}'", style="cyan"), soft_wrap=True)
+        console.print(Text(f"  curl -s -X PATCH {url} -d '{value}'", style="cyan"), soft_wrap=True)
     console.print(Text("Or in another window:", style="bold"))
     for command in ("couplings list", "jobs", "parked list", "full-sync --review"):
         console.print(Text(f"  twinrow --settings {settings} {command}", style="cyan"), soft_wrap=True)
@@ -91,5 +93,5 @@ def _changes(summary: Summary) -> Text:
     p50, p99 = summary.latency(50), summary.latency(99)
     text = f"Changes by users: {summary.changes}, arrived: {summary.changes - summary.missing}"
     if p50 is not None and p99 is not None:
-        text += f", after p50 {p50:.2f} s and p99 {p99:.2f} s (up to {NOTIFIED_AFTER} s of it until the system tells)"
-    return Text(f"{text}. Parked: {summary.open.get(OpenStatus.PARKED, 0)}. Took {summary.seconds['total']:.0f} s.")
+        text += f"; latency p50 {p50:.2f} s, p99 {p99:.2f} s, of which the systems take {NOTIFIED_AFTER} s to tell"
+    return Text(f"{text}. Parked: {summary.open.get(OpenStatus.PARKED, 0)}. It took {summary.seconds['total']:.0f} s.")

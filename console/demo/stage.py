@@ -15,7 +15,7 @@ from console.demo.capture import register_with_dataverse, subscribe_to_business_
 from console.demo.folder import Folder
 from console.demo.interruption import Interruption
 from console.demo.record_names import RecordNames
-from console.logging import configure_logging, secrets_of
+from console.logging import Level, configure_logging, secrets_of
 from console.web_server import WebServer
 from consumers.worker import Worker
 from engine.ledger.database import read
@@ -42,7 +42,7 @@ class Stage:
         arrivals: the worker's observer.
         receiver: its address.
         settings_file: for other commands.
-        wait: lets so many seconds pass; raises ``Interrupted`` when somebody asks to end, and what the worker died of.
+        wait: lets so many seconds pass; raises why somebody asks to end, or what the worker died of.
     """
 
     sandbox: Sandbox
@@ -85,18 +85,21 @@ class Stage:
 
 
 @contextmanager
-def stage(interruption: Interruption, prepare: Callable[[Sandbox], None], on_arrival: OnArrival) -> Iterator[Stage]:
+def stage(
+    interruption: Interruption, prepare: Callable[[Sandbox], None], on_arrival: OnArrival, level: Level
+) -> Iterator[Stage]:
     """Set up everything; when the block ends, take it down in reverse order and leave nothing behind.
 
     Args:
         prepare: fills the systems before anybody listens.
+        level: of the log.
     """
     with TemporaryDirectory(prefix="twinrow-demo-") as name, Sandbox(_quick()) as sandbox:
         prepare(sandbox)
         folder = Folder(Path(name), sandbox)
         settings = load_settings(folder.settings_file, {})
-        configure_logging(settings.log, secrets_of(settings))
-        interruption.check()
+        configure_logging(settings.log, secrets_of(settings), level=level)
+        interruption.wait(0)
         with (
             Composition(settings) as composition,
             WebServer(composition.receiver_app(), "127.0.0.1", 0) as server,

@@ -7,6 +7,7 @@ from typing import Any
 
 from console.demo.comparison import Difference, TableComparison
 from engine.ledger.open_operations import OpenStatus
+from schemas.mapping import MappingDirection
 from schemas.outcomes import Outcome
 from schemas.system import System
 
@@ -16,6 +17,7 @@ class TableSummary:
     """One mapping: how many rows it admits on each side, how many of them are coupled, and how many differ."""
 
     mapping: str
+    direction: MappingDirection
     rows: Mapping[System, int]
     coupled: int
     different: int
@@ -58,6 +60,7 @@ class Summary:
             "tables": [
                 {
                     "mapping": table.mapping,
+                    "direction": table.direction,
                     **{system.value: table.rows[system] for system in System},
                     "coupled": table.coupled,
                     "different": table.different,
@@ -81,6 +84,7 @@ def table_summaries(
     return [
         TableSummary(
             one.mapping.name,
+            one.mapping.direction,
             one.rows,
             coupled.get(one.mapping.name, 0),
             one.different,
