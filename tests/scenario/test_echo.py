@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
+from schemas.system import System
 from tests.support.clocks import ShiftedClock
 from tests.support.eventually import eventually
 from tests.support.mapping_files import standard_mappings
 from tests.support.meddling import around_writes
 from tests.support.stack import Arrangement, Stack
 from tests.support.steps import customer_pair
-from schemas.system import System
 
 clock = ShiftedClock()
 
@@ -60,7 +60,7 @@ def test_an_edit_of_dataverse_right_behind_the_engines_own_travels(stack: Stack)
     customer, account = customer_pair(stack, "Northwind")
     process = stack.running[0]
     process.stop()
-    edited = []
+    edited: list[dict[str, Any]] = []
 
     def edit(*_: Any) -> None:
         if not edited:
@@ -78,7 +78,7 @@ def test_an_edit_of_dataverse_right_behind_the_engines_own_travels(stack: Stack)
 def test_an_edit_of_business_central_right_behind_the_engines_own_travels(stack: Stack) -> None:
     customer, account = customer_pair(stack, "Proseware")
     stack.running[0].stop()
-    edited = []
+    edited: list[dict[str, Any]] = []
 
     def edit(*_: Any) -> None:
         if not edited:
@@ -96,7 +96,7 @@ def test_an_edit_of_business_central_right_behind_the_engines_own_travels(stack:
 def test_an_edit_of_the_same_column_right_behind_the_engines_own_stands(stack: Stack) -> None:
     customer, account = customer_pair(stack, "Tailspin")
     stack.running[0].stop()
-    edited = []
+    edited: list[dict[str, Any]] = []
 
     def edit(*_: Any) -> None:
         if not edited:

@@ -29,9 +29,9 @@ def test_a_record_that_is_refused_twice_the_same_is_skipped_until_it_changes(sta
     assert (first.status, first.attempts) == (OpenStatus.FAILED, 1)
     assert "displayName" in first.text
     clock.advance(_RETRIED_AFTER)
-    second = eventually(lambda: _skipped(stack, account))
-    assert second.attempts == 2
-    assert second.due_at is None
+    eventually(lambda: _is_skipped(stack, account))
+    second = _entry(stack, account)
+    assert (second.attempts, second.due_at) == (2, None)
 
     stack.dv.update("accounts", account, {"name": "Named at last"})
     stack.settle()
@@ -43,13 +43,12 @@ def test_a_skipped_record_is_not_tried_again_when_an_event_says_nothing_new(stac
     account = _nameless_account(stack)
     stack.settle()
     clock.advance(_RETRIED_AFTER)
-    eventually(lambda: _skipped(stack, account))
+    eventually(lambda: _is_skipped(stack, account))
     stack.settle()
     stack.forget_requests()
     with unseen(stack):
         pass
-    assert not stack.writes("/customers")
-    assert not [part for part in stack.bc.requests.operations(method="POST", path="/customers")]
+    assert not stack.bc.requests.operations(method="POST", path="/customers")
 
 
 def test_another_error_than_before_is_not_the_same_twice(stack: Stack) -> None:
@@ -60,8 +59,8 @@ def test_another_error_than_before_is_not_the_same_twice(stack: Stack) -> None:
     stack.settle()
     assert _entry(stack, account).attempts == 1
     clock.advance(_RETRIED_AFTER)
-    second = eventually(lambda: next((one for one in stack.open_operations(account) if one.attempts == 2), None))
-    assert second.status is OpenStatus.FAILED
+    eventually(lambda: _entry(stack, account).attempts == 2)
+    assert _entry(stack, account).status is OpenStatus.FAILED
     clock.advance(_RETRIED_AFTER)
     eventually(lambda: not stack.open_operations(account))
     stack.settle()
@@ -118,5 +117,5 @@ def _entry(stack: Stack, record_id: str) -> OpenOperation:
     return entry
 
 
-def _skipped(stack: Stack, record_id: str) -> OpenOperation | None:
-    return next((one for one in stack.open_operations(record_id) if one.status is OpenStatus.SKIPPED), None)
+def _is_skipped(stack: Stack, record_id: str) -> bool:
+    return _entry(stack, record_id).status is OpenStatus.SKIPPED
