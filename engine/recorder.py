@@ -116,7 +116,7 @@ class Recorder:
         destination = context.direction.destination
         coupling = work.settled
         if coupling is not None and work.plan.allows(work.direction.reverse):
-            in_conflict = work.counter_entry is not None and work.counter_entry.status is OpenStatus.CONFLICT
+            in_conflict = work.counter_entry is not None and _may_be_over(work.counter_entry)
             # A difference that the ledger knows of was carried back, or is open, already.
             if (work.carry_back and news) or (in_conflict and work.status is None and not work.agreed):
                 record_id = coupling.id_in(destination)
@@ -186,6 +186,11 @@ def _settles(work: Work, entry: OpenOperation) -> bool:
         coupling = work.settled or work.coupling
         return coupling is None or coupling.bounces == 0
     return True
+
+
+def _may_be_over(entry: OpenOperation) -> bool:
+    """Whether a conflict may have ended by what happened on the other side."""
+    return entry.status is OpenStatus.CONFLICT and entry.code != NOT_KEPT
 
 
 def _keys(coupling: Coupling) -> list[OperationKey]:

@@ -12,7 +12,7 @@ with what is left to change::
     transient          run it again
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from engine.context import BatchContext
 from engine.decision import decide
@@ -133,15 +133,29 @@ def _end_written(work: Work, row: Row, context: BatchContext) -> None:
     if merged is not None:
         coupling.base, work.carry_back = merged.base, merged.carry_back
     work.agreed = _note_version(work, coupling, destination, row, context)
-    if not work.agreed and not work.carry_back:
-        work.carry_back = True
+    if one_way := _not_kept_one_way(work, row, coupling.base, context):
+        coupling.bounces = _BOUNCE_LIMIT + 1
+        _leave_in_peace(work, f"changed what was written to {', '.join(one_way)}")
+    elif not work.agreed and not work.carry_back:
         coupling.bounces += 1
-        if coupling.bounces > _BOUNCE_LIMIT:
-            work.carry_back = False
+        if coupling.bounces <= _BOUNCE_LIMIT:
+            work.carry_back = True
+        else:
             coupling.set_version(destination, row.version)
-            text = "the other side keeps changing what is written to it; see which rule there does it"
-            work.error, work.status = Skip(text, code=NOT_KEPT), OpenStatus.CONFLICT
+            _leave_in_peace(work, "keeps changing what is written to it")
     _end(work, coupling, context, outcome)
+
+
+def _not_kept_one_way(work: Work, row: Row, base: Mapping[str, Value], context: BatchContext) -> list[str]:
+    """Columns that the destination did not keep, and that cannot be carried back to the source."""
+    there = _readable(context.direction.destination, row, context)
+    one_way = (column.name for column in work.plan.flowing(context.direction) if column.compared and not column.two_way)
+    return [name for name in one_way if name in there and name in base and there[name] != base[name]]
+
+
+def _leave_in_peace(work: Work, what: str) -> None:
+    work.status = OpenStatus.CONFLICT
+    work.error = Skip(f"the other side {what}; see which rule there does it", code=NOT_KEPT)
 
 
 def _first_base(work: Work, row: Row, context: BatchContext) -> dict[str, Value]:

@@ -37,6 +37,7 @@ from schemas.topics import Message
 from systems import in_process
 from systems.in_process import InProcessSystem, Moment
 from systems.interface import Write
+from systems.row_store import RowStore
 
 BC, DV = System.BUSINESS_CENTRAL, System.DATAVERSE
 WORKER = "00000000-0000-0000-0000-00000000beef"
@@ -50,6 +51,31 @@ _OUT_OF_ORDER = 8
 
 Hook: TypeAlias = Callable[[System, Moment, str, Write | None], SyncError | None]
 """Called with system, moment, table and write (``None``: reading); what it answers, the call fails with."""
+
+
+Rule: TypeAlias = Callable[[Mapping[str, Value]], Mapping[str, Value]]
+"""A business rule: given a row's values, those that it changes."""
+
+
+class _RuledSystem(InProcessSystem):
+    """A system with business rules, by table."""
+
+    rules: dict[str, Rule]
+
+    def _put(
+        self,
+        table: str,
+        store: RowStore,
+        row_id: str,
+        old: Row | None,
+        changes: Mapping[str, Value],
+        tag: str,
+        user: str,
+    ) -> Row:
+        rule = self.rules.get(table)
+        if rule is not None:
+            changes = {**changes, **rule({**(old.values if old is not None else {}), **changes})}
+        return super()._put(table, store, row_id, old, changes, tag, user)
 
 
 class Crash(BaseException):
@@ -115,6 +141,10 @@ class World:
     def rows(self, system: System, table: str) -> dict[str, Row]:
         """All rows of a table."""
         return self.systems[system].rows(table)
+
+    def rule(self, system: System, table: str, rule: Rule) -> None:
+        """From now on the system makes this of every row of the table that is written, by whomever."""
+        self.systems[system].rules[table] = rule
 
     def notify(
         self,
@@ -243,7 +273,7 @@ class World:
         self.scheduler.offer(None if operations else message, operations)
         self._settle_messages()
 
-    def _system(self, system: System) -> InProcessSystem:
+    def _system(self, system: System) -> "_RuledSystem":
         def heard(kind: in_process.ChangeKind, table: str, row_id: str, tag: str, user: str) -> None:
             if user != "a person":
                 self.written.append((system, table))
@@ -251,7 +281,7 @@ class World:
             tag_seen, user_seen = (tag, user) if system is DV else ("", "")
             self.pending.append(self._event(system, table, row_id, event_kind, tag=tag_seen, user=user_seen))
 
-        return InProcessSystem(
+        made = _RuledSystem(
             system,
             user=WORKER,
             clock=self.now,
@@ -260,6 +290,8 @@ class World:
             fault=lambda moment, table, written: self.hook(system, moment, table, written),
             complete=self._complete if system is BC else None,
         )
+        made.rules = {}
+        return made
 
     def _complete(self, table: str, values: dict[str, Value]) -> dict[str, Value]:
         """The number series of Business Central."""
