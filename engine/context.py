@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Engine
 
-from engine.ledger import couplings
+from engine.ledger import couplings, mapping_states
 from engine.ledger.database import read
 from engine.plan import Plan, Plans
 from engine.references import References, wanted_by
@@ -20,7 +20,6 @@ class BatchContext:
     """See the module's docstring. Lives as long as its batch.
 
     Attributes:
-        only_coupled: per mapping, whether uncoupled rows are left alone now.
         tag: marks the batch's writes as ours.
     """
 
@@ -31,8 +30,8 @@ class BatchContext:
     database: Engine
     clock: Callable[[], datetime]
     tag: str
-    only_coupled: Mapping[str, bool] = field(default_factory=dict)
     references: References = field(default_factory=References)
+    _only_coupled: Mapping[str, bool] | None = None
 
     @property
     def source(self) -> RecordSystem:
@@ -53,6 +52,13 @@ class BatchContext:
     def destination_table(self) -> Table:
         """The mapping's table in the destination."""
         return self.plan.tables[self.direction.destination]
+
+    def only_coupled(self, mapping: str) -> bool:
+        """Whether uncoupled rows are left alone now. Asked of the ledger once a batch, where it matters."""
+        if self._only_coupled is None:
+            with read(self.database) as connection:
+                self._only_coupled = mapping_states.wants_only_coupled(connection, self.plans.mappings.mappings)
+        return self._only_coupled[mapping]
 
     def learn_references(self, system: System, rows: Iterable[Row]) -> None:
         """Ask the ledger, once, for every record that these rows of ``system`` point to."""

@@ -33,7 +33,7 @@ def match(works: Sequence[Work], context: BatchContext) -> None:
         looking = [(work, wanted) for work in works if (wanted := _criterion(work, criterion, context)) is not None]
         if not looking:
             continue
-        found = context.destination.find(context.destination_table, [wanted for _, wanted in looking])
+        found = _find(looking, context)
         free = _free(found, context)
         context.learn_references(context.direction.destination, [row for rows in found for row in rows])
         for (work, wanted), rows in zip(looking, found, strict=True):
@@ -41,6 +41,23 @@ def match(works: Sequence[Work], context: BatchContext) -> None:
             _take(work, fitting, context)
             if work.destination_row is not None:
                 claimed.add(work.destination_row.id)
+
+
+def _find(looking: Sequence[tuple[Work, dict[str, Value]]], context: BatchContext) -> list[list[Row]]:
+    """What fits each wish, asked at once; where the system refuses that, one by one, so that only the bad one fails."""
+    table = context.destination_table
+    try:
+        return context.destination.find(table, [wanted for _, wanted in looking])
+    except Skip:
+        return [_find_one(work, wanted, context) for work, wanted in looking]
+
+
+def _find_one(work: Work, wanted: dict[str, Value], context: BatchContext) -> list[Row]:
+    try:
+        return context.destination.find(context.destination_table, [wanted])[0]
+    except Skip as error:
+        work.end(Outcome.FAILED, error)
+        return []
 
 
 def new_coupling(work: Work, context: BatchContext, destination: Row, base: dict[str, Value]) -> Coupling:

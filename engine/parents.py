@@ -41,7 +41,7 @@ def coming(parking: Sequence[Missing], context: BatchContext) -> dict[Wanted, li
     wishes: dict[str, dict[Wanted, None]] = defaultdict(dict)
     for missing in parking:
         for name in missing.wanted.mappings:
-            may_create = missing.wanted in by_full_sync or not context.only_coupled[name]
+            may_create = missing.wanted in by_full_sync or not context.only_coupled(name)
             if may_create and context.plans[name].allows(context.direction):
                 wishes[name][missing.wanted] = None
     found: dict[Wanted, list[tuple[Plan, Row]]] = defaultdict(list)

@@ -98,7 +98,7 @@ def _may_create(work: Work, context: BatchContext) -> bool:
         return False
     if work.wants_new:
         return True
-    return work.uncoupled is None and not context.only_coupled[work.plan.name]
+    return work.uncoupled is None and not context.only_coupled(work.plan.name)
 
 
 def _canonicalise(work: Work, row: Row, context: BatchContext) -> None:

@@ -1,14 +1,18 @@
-"""The first step: what the ledger knows about the records of a batch. One reading transaction."""
+"""The first step: what the ledger knows about the records of a batch. One reading transaction, few queries.
+
+Only what the batch needs is asked for: intents and notes of uncoupling matter to uncoupled records alone.
+"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
-from engine.ledger import couplings, intents, mapping_states, open_operations, runs, updates
+from engine.ledger import couplings, intents, open_operations, runs, updates
+from engine.ledger.couplings import Coupling
 from engine.ledger.database import read
 from engine.ledger.intents import Intent
-from engine.plan import Plan, Plans
+from engine.plan import Plan
 from engine.work import Work
 from schemas.operations import OperationKey
 from schemas.system import Direction
@@ -19,44 +23,48 @@ class Recalled:
     """What goes for the whole batch.
 
     Attributes:
-        only_coupled: per mapping, whether uncoupled rows are left alone now.
         intents: rows of the destination that somebody is creating just now, or was when a worker died.
         counter_intents: the same of the source, from the other side.
     """
 
-    only_coupled: dict[str, bool]
-    intents: Sequence[Intent]
-    counter_intents: Sequence[Intent]
+    intents: Sequence[Intent] = field(default_factory=list)
+    counter_intents: Sequence[Intent] = field(default_factory=list)
 
 
-def recall(works: Sequence[Work], plans: Plans, plan: Plan, direction: Direction, database: Engine) -> Recalled:
+def recall(works: Sequence[Work], plan: Plan, direction: Direction, database: Engine) -> Recalled:
     """Fill in coupling, open operations, note of uncoupling and interrupted writes of each work."""
     ids = [work.key.record_id for work in works]
-    source = direction.source
     with read(database) as connection:
-        # Intents before couplings: one that is fulfilled in between shows as a coupling, never as neither.
-        announced = intents.load(connection, plan.name)
-        coupled = couplings.load(connection, plan.name, source, ids)
-        entries = open_operations.load(connection, plan.name, direction, ids)
+        coupled = couplings.load(connection, plan.name, direction.source, ids)
+        uncoupled = [work for work in works if work.key.record_id not in coupled]
+        recalled = _recall_uncoupled(connection, uncoupled, coupled, plan, direction) if uncoupled else Recalled()
         counter_ids = [coupling.id_in(direction.destination) for coupling in coupled.values()]
-        counter_entries = open_operations.load(connection, plan.name, direction.reverse, counter_ids)
+        entries = open_operations.load(connection, plan.name, direction, ids, counter_ids)
         under_way = updates.load(connection, plan.name, direction, ids, counter_ids)
-        uncoupled = couplings.load_uncoupled(connection, plan.name, source, ids)
-        only_coupled = mapping_states.wants_only_coupled(connection, plans.mappings.mappings)
         for work in works:
-            work.entry = entries.get(work.key.record_id)
+            work.entry = entries.get(work.key)
         overwriting = runs.overwriting(connection, {run_id for work in works for run_id in work.run_ids})
-    own = {intent.key.record_id: intent for intent in announced if intent.key.direction is direction}
     for work in works:
-        record_id = work.key.record_id
-        work.coupling = work.stored = coupled.get(record_id)
+        work.coupling = work.stored = coupled.get(work.key.record_id)
         work.under_way = under_way.get(work.key, {})
         if work.coupling is not None:
-            counter_id = work.coupling.id_in(direction.destination)
-            work.counter_entry = counter_entries.get(counter_id)
-            work.counter_under_way = under_way.get(OperationKey(plan.name, direction.reverse, counter_id), {})
-        work.uncoupled = uncoupled.get(record_id)
-        work.intent = own.get(record_id)
+            counter = OperationKey(plan.name, direction.reverse, work.coupling.id_in(direction.destination))
+            work.counter_entry = entries.get(counter)
+            work.counter_under_way = under_way.get(counter, {})
         work.overwrite = not overwriting.isdisjoint(work.run_ids)
-    counter_intents = [intent for intent in announced if intent.key.direction is not direction]
-    return Recalled(only_coupled, list(own.values()), counter_intents)
+    return recalled
+
+
+def _recall_uncoupled(
+    connection: Connection, works: Sequence[Work], coupled: dict[str, Coupling], plan: Plan, direction: Direction
+) -> Recalled:
+    """Intents, and then the couplings once more: an intent that was fulfilled in between shows as a coupling."""
+    ids = [work.key.record_id for work in works]
+    announced = intents.load(connection, plan.name)
+    coupled |= couplings.load(connection, plan.name, direction.source, ids)
+    notes = couplings.load_uncoupled(connection, plan.name, direction.source, ids)
+    own = {intent.key.record_id: intent for intent in announced if intent.key.direction is direction}
+    for work in works:
+        work.uncoupled = notes.get(work.key.record_id)
+        work.intent = own.get(work.key.record_id)
+    return Recalled(list(own.values()), [intent for intent in announced if intent.key.direction is not direction])

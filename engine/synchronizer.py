@@ -149,8 +149,7 @@ class Synchronizer:
 
     def _carry(self, works: Sequence[Work], pulls: list[Pull], context: BatchContext) -> None:
         """Carry works as far as they go; ``pulls`` takes the parents to pull in, whatever happens afterwards."""
-        recalled = recall(works, self._plans, context.plan, context.direction, self._database)
-        context.only_coupled = recalled.only_coupled
+        recalled = recall(works, context.plan, context.direction, self._database)
         creating.adopt(works, recalled.intents, context)
         end_echoes(works, context)
         deleting.source_gone(read_source(works, context, recalled.counter_intents), context)

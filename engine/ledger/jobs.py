@@ -7,13 +7,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, insert, select
 
 from engine.ledger.models import JobErrorModel, JobModel, table_of
-from engine.ledger.upsert import insert_missing
+from engine.ledger.upsert import insert_or_add
 from schemas.outcomes import Outcome
 from schemas.system import Direction
 
@@ -75,22 +74,17 @@ def count(
 ) -> None:
     """Add to a job's counters (they may be negative, where a later outcome replaces an earlier) and list its errors."""
     job_id = key.id_at(at)
-    fresh = {
+    numbers = {outcome.value.lower(): counters[outcome] for outcome in Outcome}
+    row = {
         "id": job_id,
         "mapping": key.mapping,
         "direction": key.direction.value,
         "run_id": key.run_id,
         "started_at": at,
         "last_at": at,
-        **{outcome.value.lower(): 0 for outcome in Outcome},
+        **numbers,
     }
-    insert_missing(connection, _TABLE, [fresh])
-    changes: dict[str, Any] = {
-        outcome.value.lower(): _TABLE.c[outcome.value.lower()] + number
-        for outcome, number in counters.items()
-        if number
-    }
-    connection.execute(update(_TABLE).where(_TABLE.c.id == job_id).values(**changes, last_at=at))
+    insert_or_add(connection, _TABLE, row, numbers)
     if errors:
         connection.execute(
             insert(JobErrorModel),

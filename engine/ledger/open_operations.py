@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, insert, select, tuple_, update
 
+from engine.ledger.both_ways import either_way, parameters
 from engine.ledger.models import OpenOperationModel, OpenWaitModel, table_of
 from schemas.change_event import ChangeKind
 from schemas.operations import OperationKey
@@ -19,11 +20,7 @@ _KEY = tuple_(_TABLE.c.mapping, _TABLE.c.direction, _TABLE.c.record_id)
 _WAIT_KEY = (_WAITS.c.mapping, _WAITS.c.direction, _WAITS.c.record_id)
 
 # Statements of the hot path are made once: making one costs more than running it.
-_LOAD = select(_TABLE).where(
-    _TABLE.c.mapping == bindparam("mapping"),
-    _TABLE.c.direction == bindparam("direction"),
-    _TABLE.c.record_id.in_(bindparam("ids", expanding=True)),
-)
+_LOAD = select(_TABLE).where(either_way(_TABLE))
 _WAITING = select(_TABLE).where(
     _KEY.in_(select(*_WAIT_KEY).where(_WAITS.c.waits_on.in_(bindparam("references", expanding=True))))
 )
@@ -76,10 +73,12 @@ class OpenOperation:
     due_at: datetime | None = None
 
 
-def load(connection: Connection, mapping: str, direction: Direction, ids: Sequence[str]) -> dict[str, OpenOperation]:
-    """The open operations of these records, by record id. One query, by primary key."""
-    rows = connection.execute(_LOAD, {"mapping": mapping, "direction": direction.value, "ids": ids})
-    return {row.record_id: _entry(row) for row in rows}
+def load(
+    connection: Connection, mapping: str, direction: Direction, ids: Sequence[str], counter_ids: Sequence[str]
+) -> dict[OperationKey, OpenOperation]:
+    """The open operations of these records, and of their counterparts in the opposite direction. One query."""
+    rows = connection.execute(_LOAD, parameters(mapping, direction, ids, counter_ids))
+    return {entry.key: entry for entry in map(_entry, rows)}
 
 
 def put(connection: Connection, entries: Sequence[OpenOperation]) -> None:

@@ -5,10 +5,10 @@ Whoever finds one of an earlier attempt does not take its values for a user's: t
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, delete, insert, or_, select, tuple_
+from sqlalchemy import Connection, delete, insert, select, tuple_
 
+from engine.ledger.both_ways import either_way, parameters
 from engine.ledger.models import UpdateModel, table_of
 from schemas.operations import OperationKey
 from schemas.row import Value
@@ -18,29 +18,16 @@ _TABLE = table_of(UpdateModel)
 _KEY = tuple_(_TABLE.c.mapping, _TABLE.c.direction, _TABLE.c.record_id)
 
 
-def _of(direction: str, ids: str) -> Any:
-    return and_(_TABLE.c.direction == bindparam(direction), _TABLE.c.record_id.in_(bindparam(ids, expanding=True)))
-
-
-_LOAD = select(_TABLE).where(
-    _TABLE.c.mapping == bindparam("mapping"), or_(_of("direction", "ids"), _of("counter_direction", "counter_ids"))
-)
+_LOAD = select(_TABLE).where(either_way(_TABLE))
 
 
 def load(
     connection: Connection, mapping: str, direction: Direction, ids: Sequence[str], counter_ids: Sequence[str]
 ) -> dict[OperationKey, dict[str, Value]]:
     """The values under way of these records, and of their counterparts in the opposite direction. One query."""
-    parameters = {
-        "mapping": mapping,
-        "direction": direction.value,
-        "ids": ids,
-        "counter_direction": direction.reverse.value,
-        "counter_ids": counter_ids,
-    }
     return {
         OperationKey(row.mapping, Direction(row.direction), row.record_id): row.values
-        for row in connection.execute(_LOAD, parameters)
+        for row in connection.execute(_LOAD, parameters(mapping, direction, ids, counter_ids))
     }
 
 

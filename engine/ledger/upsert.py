@@ -1,6 +1,7 @@
-"""The one statement that the two databases write under different names: insert what is not there yet."""
+"""Statements that the two databases write under different names: insert what is not there, or add to what is."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from types import ModuleType
 from typing import Any
 
 from sqlalchemy import Connection, Table
@@ -11,6 +12,17 @@ def insert_missing(connection: Connection, table: Table, rows: Sequence[dict[str
     """Insert the rows whose key is not taken; the number that was. Waits for others inserting the same key."""
     if not rows:
         return 0
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(table).on_conflict_do_nothing()
+    statement: Any = _dialect(connection).insert(table).on_conflict_do_nothing()
     return connection.execute(statement, list(rows), execution_options={"preserve_rowcount": True}).rowcount
+
+
+def insert_or_add(connection: Connection, table: Table, row: dict[str, Any], add: Collection[str]) -> None:
+    """Insert the row; where its key is taken, add its ``add`` columns to those there, and take over its ``last_at``."""
+    insertion: Any = _dialect(connection).insert(table).values(row)
+    sums = {name: table.c[name] + insertion.excluded[name] for name in add}
+    changes = {**sums, "last_at": insertion.excluded.last_at}
+    connection.execute(insertion.on_conflict_do_update(index_elements=list(table.primary_key), set_=changes))
+
+
+def _dialect(connection: Connection) -> ModuleType:
+    return postgresql if connection.dialect.name == "postgresql" else sqlite
