@@ -90,8 +90,6 @@ class Topics(Section):
     """``embedded``: a log in the database."""
     changes: Annotated[str, Field(min_length=1)] = "twinrow.changes"
     """Name of the topic that changes arrive on."""
-    dead_letters: Annotated[str, Field(min_length=1)] = "twinrow.dead-letters"
-    """Name of the topic for messages that cannot be read."""
     partitions: Annotated[int, Field(gt=0, le=1024)] = 8
     retention_days: Annotated[int, Field(gt=0)] = 30
     """How far back messages can be replayed."""
