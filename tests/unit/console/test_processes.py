@@ -1,18 +1,10 @@
 """``run``, ``receive`` and ``sandbox`` as processes: ready, stopped by a signal, and what they say."""
 
 import json
-import os
 import re
 import signal
 import socket
-import subprocess
-import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from queue import Queue
-from threading import Thread
 
 import httpx2
 import pytest
@@ -30,55 +22,7 @@ from systems.sandbox import Sandbox
 from tests.support.command_line import CommandLine
 from tests.support.eventually import eventually
 from tests.support.notifications import context
-
-_PATIENCE = 60.0
-
-
-@dataclass
-class Program:
-    """A running ``twinrow``."""
-
-    process: "subprocess.Popen[str]"
-    lines: "Queue[str]" = field(default_factory=Queue)
-
-    def says(self, words: str) -> str:
-        """The first line from now on that has these words."""
-        while words not in (line := self.lines.get(timeout=_PATIENCE)):
-            assert line, f"it ended without saying {words!r}"
-        return line
-
-    def ends(self, number: signal.Signals | None = None) -> int:
-        """The exit code, after this signal."""
-        if number is not None:
-            self.process.send_signal(number)
-        return self.process.wait(_PATIENCE)
-
-
-@contextmanager
-def program(*arguments: str, environ: Mapping[str, str] | None = None) -> Iterator[Program]:
-    command = [sys.executable, "-c", "from console.main import main; main()", *arguments]
-    with subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env={**os.environ, **(environ or {})},
-    ) as process:
-        running = Program(process)
-        reader = Thread(target=_read, args=(running,))
-        reader.start()
-        try:
-            yield running
-        finally:
-            process.kill()
-            reader.join()
-
-
-def _read(running: Program) -> None:
-    assert running.process.stdout
-    for line in running.process.stdout:
-        running.lines.put(line)
-    running.lines.put("")
+from tests.support.program import program
 
 
 def listening_at(line: str) -> str:
