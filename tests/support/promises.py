@@ -14,7 +14,7 @@ from engine.references import References, is_uncoupled, wanted, wanted_by
 from schemas.mapping import UpdateConflict
 from schemas.row import Row, Value
 from schemas.system import Direction, System
-from systems.interface import Create, Delete, Write
+from systems.interface import Delete, Write
 from tests.support.users import Edit, Users
 from tests.support.world import BC, DV, World
 
@@ -24,8 +24,6 @@ class Promises:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._created: set[tuple[System, str, str]] = set()
-        self._seen: dict[tuple[System, str], set[str]] = {}
         self._unready: list[str] = []
 
     def watch(self, system: System, table: str, write: Write | None) -> None:
@@ -42,10 +40,6 @@ class Promises:
                 with read(self._world.database) as connection:
                     if not couplings.resolve(connection, [want]):
                         self._unready.append(f"{table}.{name} = {value} was written before that record was coupled")
-
-    def created(self, system: System, table: str, row_id: str) -> None:
-        """The engine created a row."""
-        self._created.add((system, table, row_id))
 
     def broken(self, users: Users) -> list[str]:
         """What is not as promised."""
@@ -70,7 +64,7 @@ class Promises:
     def _orphans(self) -> Iterator[str]:
         """2. At most one row for a row: whatever the engine created is somebody's counterpart."""
         in_doubt = any(entry.code == "ambiguous_create" for entry in self._world.open_operations())
-        for system, table, row_id in sorted(self._created):
+        for system, table, row_id in self._world.created:
             if row_id not in self._world.rows(system, table) or in_doubt:
                 continue
             plans = self._world.plans.of_table(system, table)
@@ -179,8 +173,3 @@ class Promises:
             model = UncoupledModel
             found = connection.execute(select(model.mapping, model.system, model.record_id))
             return {(mapping, System(system), record_id) for mapping, system, record_id in found}
-
-
-def is_create(write: Write | None) -> bool:
-    """Whether a write makes a row."""
-    return isinstance(write, Create)

@@ -7,7 +7,6 @@ A test takes part through ``hook``: it hears of every call to a system before an
 answer an error, run another batch meanwhile, or raise :class:`Crash`.
 """
 
-import random
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -38,6 +37,7 @@ from systems import in_process
 from systems.in_process import InProcessSystem, Moment
 from systems.interface import Write
 from systems.row_store import RowStore
+from tests.support.dice import dice
 
 BC, DV = System.BUSINESS_CENTRAL, System.DATAVERSE
 WORKER = "00000000-0000-0000-0000-00000000beef"
@@ -96,7 +96,8 @@ class World:
         self.pending: deque[ChangeEvent] = deque()
         self.outcomes: Counter[Outcome] = Counter()
         self.written: list[tuple[System, str]] = []
-        self.random = random.Random(seed) if seed is not None else None  # noqa: S311 - a simulation, not a secret
+        self.created: list[tuple[System, str, str]] = []
+        self.random = dice(seed) if seed is not None else None
         self.hook: Hook = lambda _system, _moment, _table, _write: None
         self.duplicates = True
         self.seconds = 0.0
@@ -277,6 +278,8 @@ class World:
         def heard(kind: in_process.ChangeKind, table: str, row_id: str, tag: str, user: str) -> None:
             if user != "a person":
                 self.written.append((system, table))
+                if kind is in_process.ChangeKind.CREATED:
+                    self.created.append((system, table, row_id))
             event_kind = ChangeKind.DELETED if kind is in_process.ChangeKind.DELETED else ChangeKind.MODIFIED
             tag_seen, user_seen = (tag, user) if system is DV else ("", "")
             self.pending.append(self._event(system, table, row_id, event_kind, tag=tag_seen, user=user_seen))
