@@ -113,7 +113,7 @@ class Users:
         self.world.edit(system, table, values, row_id)
 
     def delete(self, system: System, table: str) -> None:
-        """Some row is deleted; not one that the engine created and could not couple yet: it would create it again."""
+        """Some row is deleted; not one that the engine created and has not coupled: it would create it again."""
         row_id = self._some(system, table)
         if row_id is not None and ((system, table, row_id) in self.created or self._is_coupled(system, table, row_id)):
             self.deleted.append((system, table, row_id))
