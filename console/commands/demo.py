@@ -21,7 +21,7 @@ from console.logging import Level
 from console.output import AsJson, print_json, stdout
 from console.session import session_of
 
-_PICTURE_WIDTH = 110
+_PICTURE_WIDTH = 100
 
 
 def demo(
@@ -58,7 +58,7 @@ def demo(
 
 
 def _display(console: Console, interruption: Interruption, *, live: bool, silent: bool) -> Display:
-    if live or (console.is_terminal and not silent):
+    if live or (console.is_terminal and not console.is_dumb_terminal and not silent):
         return LiveDisplay(Console(file=io.StringIO()) if silent else console)
     return Display() if silent else LineDisplay(sys.stdout, interruption.ask)
 

@@ -7,7 +7,8 @@ from typing import Any, Self
 
 from console.signals import Interrupted
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_SIGNALS = [found for name in ("SIGINT", "SIGTERM", "SIGHUP") if (found := getattr(signal, name, None))]
+"""Windows has no SIGHUP."""
 
 
 class Interruption:

@@ -90,8 +90,10 @@ def _verdict(summary: Summary) -> Text:
 
 
 def _changes(summary: Summary) -> Text:
+    text = f"Users made {summary.changes} changes, {summary.changes - summary.missing} arrived"
     p50, p99 = summary.latency(50), summary.latency(99)
-    text = f"Changes by users: {summary.changes}, arrived: {summary.changes - summary.missing}"
     if p50 is not None and p99 is not None:
-        text += f"; latency p50 {p50:.2f} s, p99 {p99:.2f} s, of which the systems take {NOTIFIED_AFTER} s to tell"
-    return Text(f"{text}. Parked: {summary.open.get(OpenStatus.PARKED, 0)}. It took {summary.seconds['total']:.0f} s.")
+        text += f": p50 after {p50:.2f} s, p99 after {p99:.2f} s (the systems tell after {NOTIFIED_AFTER} s)"
+    return Text(
+        f"{text}.\nStill parked: {summary.open.get(OpenStatus.PARKED, 0)}. It took {summary.seconds['total']:.0f} s."
+    )
