@@ -29,9 +29,9 @@ def changed(all_mappings: Mapping[str, Any] | None = None, **by_name: Mapping[st
 
 
 @contextmanager
-def new_world(mappings: Mappings = MAPPINGS, *, seed: int | None = None) -> Iterator[World]:
-    """A world of its own, empty."""
-    database = open_database("sqlite://")
+def new_world(mappings: Mappings = MAPPINGS, *, seed: int | None = None, ledger: str = "sqlite://") -> Iterator[World]:
+    """A world of its own, empty, its ledger in memory unless a URL is given."""
+    database = open_database(ledger)
     Base.metadata.create_all(database)
     try:
         yield World(mappings, database, seed=seed)
