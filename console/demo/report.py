@@ -93,7 +93,7 @@ def _changes(summary: Summary) -> Text:
     text = f"Users made {summary.changes} changes, {summary.changes - summary.missing} arrived"
     p50, p99 = summary.latency(50), summary.latency(99)
     if p50 is not None and p99 is not None:
-        text += f": p50 after {p50:.2f} s, p99 after {p99:.2f} s (the systems tell after {NOTIFIED_AFTER} s)"
-    return Text(
-        f"{text}.\nStill parked: {summary.open.get(OpenStatus.PARKED, 0)}. It took {summary.seconds['total']:.0f} s."
-    )
+        text += f": after {p50:.2f} s (p50) and {p99:.2f} s (p99).\n"
+        text += f"The systems take up to {NOTIFIED_AFTER} s of it to tell"
+    parked = summary.open.get(OpenStatus.PARKED, 0)
+    return Text(f"{text}. Still parked: {parked}. It took {summary.seconds['total']:.0f} s.")
