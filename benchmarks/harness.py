@@ -70,7 +70,7 @@ class Harness:
 
         subscriber = _Watched(self.database, [TOPIC], "bench", "bench")
         worker = Worker(
-            [subscriber],
+            [lambda _: subscriber],
             EmbeddedPublisher(self.database),
             TOPIC,
             plans,

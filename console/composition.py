@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from functools import cached_property
+from functools import cached_property, partial
 from types import TracebackType
 from typing import Self
 from uuid import uuid4
@@ -154,7 +154,7 @@ class Composition:
         """A worker of the settings' group, which closes its subscriber itself when it ends."""
         wanted = self.settings.worker
         return Worker(
-            [self.subscriber(wanted.group, wanted.member or self.new_id())],
+            [partial(self.subscriber, wanted.group, wanted.member or self.new_id())],
             self.publisher,
             self.topic,
             self.plans,

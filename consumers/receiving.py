@@ -2,6 +2,9 @@
 
 Intake is bounded: while the engine has enough, the partitions are paused; polling goes on, so that the group does not
 take this worker for dead.
+
+Partitions that go to another worker go once what has begun of them has ended and is settled: else both would carry the
+same change, and Business Central, which takes no ids for new rows, would get it twice.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,13 +20,19 @@ from engine.ledger.database import write
 from engine.operation import Operation
 from engine.scheduler import Scheduler
 from schemas import incoming
-from schemas.errors import DeadLetter
-from schemas.topics import Message, Subscriber
+from schemas.errors import DeadLetter, Retry
+from schemas.topics import Message, RevokeListener, Subscriber, TopicPartition
 
 _log = structlog.get_logger()
 
 _POLL = 500
 """Messages taken at once, at most."""
+
+_REVOKE_PATIENCE = 8.0
+"""Seconds that partitions wait for what has begun; less than a broker takes a member for dead that does not poll."""
+
+Subscribe: TypeAlias = Callable[[RevokeListener], Subscriber]
+"""Makes a subscriber that tells a listener before its partitions go to another one."""
 
 StartSweep: TypeAlias = Callable[[Operation], None]
 """Starts the sweep that an operation asks for; whoever runs it gives the operation to the scheduler's ``done``."""
@@ -38,7 +47,7 @@ class Receiving:
 
     def __init__(
         self,
-        subscriber: Subscriber,
+        subscribe: Subscribe,
         intake: Intake,
         scheduler: Scheduler,
         database: Engine,
@@ -47,7 +56,7 @@ class Receiving:
         clock: Callable[[], datetime],
         max_in_flight: int,
     ) -> None:
-        self._subscriber = subscriber
+        self._subscriber = subscribe(self._revoked)
         self._intake = intake
         self._scheduler = scheduler
         self._database = database
@@ -78,6 +87,27 @@ class Receiving:
         finished = self._scheduler.finished()
         if finished:
             self._subscriber.settle(finished)
+
+    def leave(self) -> None:
+        """Settle what is finished, and leave the group.
+
+        Raises:
+            Retry, Stop: not settled; it is delivered again, to whoever has the partitions then.
+        """
+        try:
+            self.settle()
+        finally:
+            self._subscriber.close()
+
+    def _revoked(self, partitions: frozenset[TopicPartition]) -> None:
+        if not self._scheduler.withdraw(partitions, _REVOKE_PATIENCE):
+            _log.warning(
+                "partitions go to another worker before all changes of them have ended", number=len(partitions)
+            )
+        try:
+            self.settle()
+        except Retry as error:
+            _log.warning("what is finished is delivered again, to another worker", reason=error.text)
 
     def _balance(self) -> None:
         load = self._scheduler.load

@@ -20,7 +20,7 @@ from sqlalchemy import Engine
 
 from consumers.due import Due
 from consumers.executor import Executor, Observer, Published
-from consumers.receiving import Receiving
+from consumers.receiving import Receiving, Subscribe
 from engine.backoff import delay
 from engine.intake import Intake
 from engine.operation import Operation
@@ -29,7 +29,7 @@ from engine.scheduler import Scheduler
 from engine.synchronizer import Synchronizer
 from schemas.change_event import ChangeEvent
 from schemas.errors import Retry, Skip, Stop, SyncError
-from schemas.topics import Publisher, Subscriber
+from schemas.topics import Publisher
 
 _log = structlog.get_logger()
 
@@ -67,7 +67,7 @@ class Worker:
 
     def __init__(
         self,
-        subscribers: Sequence[Subscriber],
+        subscribers: Sequence[Subscribe],
         publisher: Publisher,
         topic: str,
         plans: Plans,
@@ -81,7 +81,6 @@ class Worker:
         limits: Limits = Limits(),
         observer: Observer = lambda _batch, _result: None,
     ) -> None:
-        self._subscribers = subscribers
         self._sweep = sweep
         self._limits = limits
         self._stopping = Event()
@@ -91,7 +90,7 @@ class Worker:
         intake = Intake(plans)
         self._receiving = [
             Receiving(
-                subscriber,
+                subscribe,
                 intake,
                 self._scheduler,
                 database,
@@ -99,7 +98,7 @@ class Worker:
                 clock=clock,
                 max_in_flight=limits.max_in_flight,
             )
-            for subscriber in subscribers
+            for subscribe in subscribers
         ]
         self._executor = Executor(
             self._scheduler,
@@ -201,9 +200,8 @@ class Worker:
             return
 
     def _leave(self) -> None:
-        for receiving, subscriber in zip(self._receiving, self._subscribers, strict=True):
+        for receiving in self._receiving:
             try:
-                receiving.settle()
-                subscriber.close()
+                receiving.leave()
             except SyncError as error:
                 _log.warning("left the group without settling; it is delivered again", reason=error.text)

@@ -8,21 +8,22 @@
 * **Batches grow by themselves.** A thread takes whatever is ready in a lane, up to a limit: one record when idle, full
   batches under load.
 * **Transient trouble** delays one record (:meth:`give_back`) or holds a lane (:meth:`hold`); everything else goes on.
+* **Partitions that go to another worker** (:meth:`withdraw`) take along what has not begun, and wait for what has.
 
 Whatever is taken is given back exactly once, by :meth:`done` or :meth:`give_back`. Safe to call from several threads.
 """
 
 import heapq
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from threading import Condition
 from typing import NamedTuple
 
-from engine.operation import Operation
+from engine.operation import Delivery, Operation
 from schemas.operations import OperationKey
 from schemas.system import Direction
-from schemas.topics import Message
+from schemas.topics import Message, TopicPartition
 
 
 class Lane(NamedTuple):
@@ -61,7 +62,7 @@ class Scheduler:
         self._lanes.sort(key=lambda state: ranks[state.lane.mapping])
         self._by_lane = {state.lane: state for state in self._lanes}
         self._waiting: dict[OperationKey, deque[Operation]] = {}
-        self._running: set[OperationKey] = set()
+        self._running: dict[OperationKey, Operation] = {}
         self._delayed: list[tuple[float, int, OperationKey]] = []
         self._sequence = 0
         self._finished: list[Message] = []
@@ -87,7 +88,7 @@ class Scheduler:
         """Account for an operation that the caller runs itself, and ends with :meth:`done`."""
         with self._changed:
             self._load += len(operation.deliveries)
-            self._running.add(operation.key)
+            self._running[operation.key] = operation
 
     def take(self, limit: int, timeout: float) -> Batch | None:
         """Up to ``limit`` ready operations of the first lane that has any.
@@ -127,7 +128,7 @@ class Scheduler:
         with self._changed:
             operation.attempts += 1
             key = operation.key
-            self._running.discard(key)
+            self._running.pop(key, None)
             queue = self._waiting.setdefault(key, deque())
             if queue and operation.absorbs(queue[0]):
                 operation.absorb(queue.popleft())
@@ -141,6 +142,22 @@ class Scheduler:
         with self._changed:
             state = self._by_lane[lane]
             state.held_until = max(state.held_until, self._monotonic() + delay)
+
+    def withdraw(self, partitions: Collection[TopicPartition], timeout: float) -> bool:
+        """Forget what waits of these, and wait for what runs; False where that takes more than ``timeout`` seconds.
+
+        Sweeps are not waited for: one that is done twice does no harm.
+        """
+        deadline = self._monotonic() + timeout
+        with self._changed:
+            while True:
+                self._forget(partitions)
+                if not any(_is_from(partitions, one) for one in self._running.values() if one.sweep is None):
+                    return True
+                left = deadline - self._monotonic()
+                if left <= 0:
+                    return False
+                self._changed.wait(left)
 
     def finished(self) -> list[Message]:
         """The messages that finished since the last call, for settling."""
@@ -191,13 +208,31 @@ class Scheduler:
             taken.append(queue.popleft())
             if not queue:
                 del self._waiting[key]
-            self._running.add(key)
+            self._running[key] = taken[-1]
         return Batch(state.lane, taken)
 
     def _release(self, key: OperationKey) -> None:
-        self._running.discard(key)
+        self._running.pop(key, None)
         if key in self._waiting:
             self._by_lane[Lane(key.mapping, key.direction)].ready.append(key)
+
+    def _forget(self, partitions: Collection[TopicPartition]) -> None:
+        forgotten = set()
+        for key, queue in list(self._waiting.items()):
+            for operation in [one for one in queue if _is_from(partitions, one)]:
+                before = len(operation.deliveries)
+                operation.deliveries = [one for one in operation.deliveries if not _is_of(partitions, one)]
+                self._load -= before - len(operation.deliveries)
+                if not operation.deliveries:
+                    queue.remove(operation)
+            if not queue:
+                del self._waiting[key]
+                forgotten.add(key)
+        if forgotten:
+            for state in self._lanes:
+                state.ready = deque(key for key in state.ready if key not in forgotten)
+            self._delayed = [entry for entry in self._delayed if entry[2] not in forgotten]
+            heapq.heapify(self._delayed)
 
     def _wake_delayed(self, now: float) -> None:
         while self._delayed and self._delayed[0][0] <= now:
@@ -209,3 +244,11 @@ class Scheduler:
         if self._delayed:
             held.append(self._delayed[0][0])
         return min(held, default=float("inf"))
+
+
+def _is_of(partitions: Collection[TopicPartition], delivery: Delivery) -> bool:
+    return delivery.message.topic_partition in partitions
+
+
+def _is_from(partitions: Collection[TopicPartition], operation: Operation) -> bool:
+    return any(_is_of(partitions, delivery) for delivery in operation.deliveries)

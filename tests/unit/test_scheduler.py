@@ -10,10 +10,10 @@ import pytest
 
 from engine.operation import Delivery, Operation
 from engine.scheduler import Batch, Lane, Scheduler
-from schemas.change_event import ChangeKind
+from schemas.change_event import ChangeEvent, ChangeKind
 from schemas.operations import OperationKey
-from schemas.system import Direction
-from schemas.topics import Message
+from schemas.system import Direction, System
+from schemas.topics import Message, TopicPartition
 
 TO, FROM = Direction.TO_DATAVERSE, Direction.FROM_DATAVERSE
 MODIFIED, DELETED, SYNC_ALL = ChangeKind.MODIFIED, ChangeKind.DELETED, ChangeKind.SYNC_ALL
@@ -28,10 +28,10 @@ class Desk:
         self.scheduler = Scheduler({"PARENT": 0, "CHILD": 1}, lambda: self.now)
         self._offsets = count()
 
-    def message(self, *operations: Operation) -> Message:
+    def message(self, *operations: Operation, partition: int = 0) -> Message:
         """Offer one message with these operations."""
         offset = next(self._offsets)
-        message = Message("changes", 0, offset, "", b"", {}, TIME)
+        message = Message("changes", partition, offset, "", b"", {}, TIME)
         delivery = Delivery(message, len(operations))
         for one in operations:
             one.deliveries.append(delivery)
@@ -203,6 +203,58 @@ def test_after_closing_nothing_is_taken_and_waiting_messages_stay_unfinished(des
     desk.scheduler.close()
     assert desk.take() is None
     assert desk.finished() == []
+
+
+def test_partitions_that_are_withdrawn_take_along_what_waits(desk: Desk) -> None:
+    desk.message(operation("a"))
+    desk.message(operation("a", DELETED), operation("b"))
+    other = desk.message(operation("a"), operation("c"), partition=1)
+    (retried,) = desk.taken(1)
+    desk.scheduler.give_back(retried, 5.0)
+    assert desk.scheduler.withdraw({TopicPartition("changes", 0)}, 0.0)
+    assert desk.scheduler.load == 2
+    desk.now = 5.0
+    taken = desk.taken()
+    assert sorted(records(taken)) == ["a", "c"]
+    assert {one.message.offset for operation in taken for one in operation.deliveries} == {other.offset}
+    desk.scheduler.done(taken)
+    assert desk.finished() == [other.offset]
+    assert desk.scheduler.idle
+
+
+def test_partitions_that_are_withdrawn_wait_for_what_runs(desk: Desk) -> None:
+    message = desk.message(operation("a"))
+    running = desk.taken()
+    desk.message(operation("b"), partition=1)
+    assert not desk.scheduler.withdraw({TopicPartition("changes", 0)}, 0.0)
+    assert desk.scheduler.withdraw({TopicPartition("changes", 1)}, 0.0)
+    with ThreadPoolExecutor(1) as threads:
+        withdrawn = threads.submit(desk.scheduler.withdraw, {TopicPartition("changes", 0)}, 30.0)
+        desk.scheduler.done(running)
+        assert withdrawn.result(timeout=10)
+    assert desk.finished() == [message.offset]
+
+
+def test_what_comes_back_while_its_partition_is_withdrawn_is_forgotten(desk: Desk) -> None:
+    desk.message(operation("a"))
+    (running,) = desk.taken()
+    with ThreadPoolExecutor(1) as threads:
+        withdrawn = threads.submit(desk.scheduler.withdraw, {TopicPartition("changes", 0)}, 30.0)
+        desk.scheduler.give_back(running, 1.0)
+        assert withdrawn.result(timeout=10)
+    desk.now = 2.0
+    assert desk.take() is None
+    assert desk.scheduler.idle
+    assert desk.scheduler.load == 0
+
+
+def test_a_sweep_does_not_keep_its_partition(desk: Desk) -> None:
+    message = Message("changes", 0, 9, "", b"", {}, TIME)
+    event = ChangeEvent("1", System.BUSINESS_CENTRAL, "customers", None, ChangeKind.COLLECTION, TIME)
+    key = OperationKey("", TO, "customers")
+    sweep = Operation(key, ChangeKind.COLLECTION, TIME, deliveries=[Delivery(message, 1)], sweep=event)
+    desk.scheduler.begin(sweep)
+    assert desk.scheduler.withdraw({TopicPartition("changes", 0)}, 0.0)
 
 
 def test_work_for_two_lanes_wakes_two_threads() -> None:
