@@ -17,6 +17,7 @@ from httpx2 import codes
 from sqlalchemy import Engine, and_, func, select
 
 from console.composition import Composition
+from console.web_server import WebServer
 from engine.ledger import couplings, dead_letters, open_operations
 from engine.ledger.clock import utc_now
 from engine.ledger.couplings import Coupling
@@ -33,9 +34,10 @@ from systems.sandbox import BusinessCentralSettings, DataverseSettings, Sandbox,
 from systems.sandbox.business_central.subscriptions import WebhookSettings
 from systems.sandbox.dataverse.webhooks import EventSettings, Webhook
 from systems.sandbox.exchange import Part
-from systems.sandbox.http_server import HttpServer
+from systems.sandbox.latency import Latency
+from systems.sandbox.limits import Limits
 from tests.support.eventually import eventually
-from tests.support.worker_process import Systems, Through, WorkerProcess, producer_context
+from tests.support.worker_process import Systems, Through, WorkerProcess, soon
 
 SOON = 0.02
 """Seconds from a change to its notification."""
@@ -140,20 +142,24 @@ class Stack:
     @property
     def producer_context(self) -> ProducerContext:
         """For producers that a test carries out itself."""
-        return producer_context(self.composition)
+        return self.composition.producers
 
     @property
     def running(self) -> list[WorkerProcess]:
         """Worker processes that have not ended."""
         return [process for process in self.processes if process.alive]
 
-    def start_worker(self, *, through: Through | None = None) -> WorkerProcess:
-        """Another worker process. ``through`` wraps its systems, to meddle with what it does."""
-        composition = self._composition()
+    def start_worker(self, *, through: Through | None = None, mappings: Source | None = None) -> WorkerProcess:
+        """Another worker process.
+
+        Args:
+            through: wraps its systems, to meddle with what it does.
+            mappings: instead of those of the stack.
+        """
+        composition = self._composition(mappings=mappings)
         if through is not None:
-            systems = through(composition.systems)
-            composition = self._composition(systems)
-        process = WorkerProcess(composition)
+            composition = self._composition(through(composition.systems), mappings)
+        process = WorkerProcess(composition, plain=through is None and mappings is None)
         self.processes.append(process)
         process.start()
         return process
@@ -171,7 +177,10 @@ class Stack:
         """As it was at first, except for rows and ledger: at rest, no faults, nothing on record, one worker."""
         for system in (self.bc, self.dv):
             system.faults.clear()
-        if not self.running:
+            system.set_latency(Latency())
+            system.set_limits(Limits())
+        if [process.plain for process in self.running] != [True]:
+            self._stop_workers()
             self.start_worker()
         self.settle()
         self.forget_requests()
@@ -231,17 +240,16 @@ class Stack:
         with read(self.database) as connection:
             return connection.execute(select(func.sum(behind)).outerjoin(LogPosition, of_group)).scalar_one()
 
-    def _composition(self, systems: Systems | None = None) -> Composition:
-        composition = Composition(self.settings, clock=self._arrangement.clock, systems=systems)
-        composition.loaded = self._loaded  # reading them takes longer than most tests
+    def _composition(self, systems: Systems | None = None, mappings: Source | None = None) -> Composition:
+        settings = self.settings.model_copy(update={"mappings": (mappings,)}) if mappings else self.settings
+        composition = Composition(settings, clock=self._arrangement.clock, wait=soon, systems=systems)
+        if mappings is None:
+            composition.loaded = self._loaded  # reading them takes longer than most tests
         return composition
 
     def _start_receiver(self, starting: ExitStack) -> None:
         app = starting.enter_context(self._composition()).receiver_app()
-        server = HttpServer(lambda _: app, host="127.0.0.1", port=0)
-        starting.callback(server.stop)
-        server.start()
-        self.receiver_url = server.url
+        self.receiver_url = starting.enter_context(WebServer(app, "127.0.0.1", 0)).url
 
     def _subscribe(self) -> None:
         mappings = self.composition.loaded.mappings.mappings

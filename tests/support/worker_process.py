@@ -6,8 +6,6 @@ from typing import TypeAlias
 
 from console.composition import Composition
 from engine.local_currency import LocalCurrency
-from producers.context import ProducerContext
-from producers.sweep import Sweep
 from schemas.system import System
 from systems.interface import RecordSystem
 
@@ -23,11 +21,12 @@ Through: TypeAlias = Callable[[Systems], Systems]
 
 
 class WorkerProcess:
-    """See the module's docstring. Owns ``composition``."""
+    """See the module's docstring. Owns ``composition``. ``plain``: nothing about it is meddled with."""
 
-    def __init__(self, composition: Composition) -> None:
+    def __init__(self, composition: Composition, *, plain: bool) -> None:
         self.composition = composition
-        self.worker = composition.worker(Sweep(producer_context(composition)))
+        self.plain = plain
+        self.worker = composition.worker()
         self._errors: list[Exception] = []
         self._thread = Thread(target=self._run, name="worker")
         self._stopped = False
@@ -67,19 +66,6 @@ class WorkerProcess:
             self._errors.append(error)
 
 
-def producer_context(composition: Composition) -> ProducerContext:
-    """What runs and sweeps of a process work with; their waits are short."""
-    return ProducerContext(
-        composition.database,
-        composition.loaded.mappings,
-        composition.systems,
-        composition.publisher,
-        composition.topic,
-        composition.clock,
-        composition.new_id,
-        _wait,
-    )
-
-
-def _wait(seconds: float) -> None:
+def soon(seconds: float) -> None:
+    """Lets so many seconds pass, or a few milliseconds if that is less: what producers wait by."""
     Event().wait(min(seconds, _PATIENCE))
