@@ -68,6 +68,7 @@ def adopt(works: Iterable[Work], announced: Sequence[Intent], context: BatchCont
             claimed.add(free[0].id)
             work.destination_row = free[0]
             work.coupling = new_coupling(work, context, free[0], _base(work, context, intent.values))
+            work.found = Outcome.INSERTED
         else:
             ids = ", ".join(row.id for row in found)
             text = f"created before an interruption, and now one of {ids}: couple the right one by hand"

@@ -105,7 +105,7 @@ def _take(work: Work, rows: list[Row], context: BatchContext) -> None:
     if len(rows) == 1:
         work.destination_row = rows[0]
         work.coupling = new_coupling(work, context, rows[0], {})
-        work.matched = True
+        work.found = Outcome.COUPLED
     elif rows:
         ids = ", ".join(row.id for row in rows)
         work.end(

@@ -42,7 +42,8 @@ class Work:
             ``counter_under_way``: that the source may have, from the opposite direction.
         row, source: the source row, and its canonical values.
         destination_row: the destination row, where it had to be read.
-        matched: the coupling was found by match criteria just now.
+        found: what it counts as that the coupling was found just now: by match criteria (Coupled), or as the row that
+            an interrupted attempt created (Inserted).
         overwrite: the source's values stand in every conflict.
         deferred: the records without which the row is written.
         waits: the record that it waits for; ``awaits``: the operation that is creating the row just now.
@@ -68,7 +69,7 @@ class Work:
     row: Row | None = None
     source: dict[str, Value] = field(default_factory=dict)
     destination_row: Row | None = None
-    matched: bool = False
+    found: Outcome | None = None
     overwrite: bool = False
     deferred: list[Wanted] = field(default_factory=list)
     waits: Wanted | None = None

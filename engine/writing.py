@@ -101,6 +101,7 @@ def _reconsider(works: Iterable[Work], context: BatchContext, gone: list[Work]) 
         work.destination_row = row
         if work.coupling is None:
             work.coupling = new_coupling(work, context, row, {})  # nobody knows what it was created with
+            work.found = Outcome.INSERTED
         decide(work, context)
 
 
@@ -119,7 +120,7 @@ def _end_unwritten(work: Work, context: BatchContext) -> None:
     coupling.base, work.carry_back = merged.base, merged.carry_back
     if work.destination_row is not None:
         work.agreed = _note_version(work, coupling, context.direction.destination, work.destination_row, context)
-    _end(work, coupling, context, Outcome.COUPLED if work.matched else Outcome.UNCHANGED)
+    _end(work, coupling, context, work.found or Outcome.UNCHANGED)
 
 
 def _end_written(work: Work, row: Row, context: BatchContext) -> None:
@@ -129,7 +130,7 @@ def _end_written(work: Work, row: Row, context: BatchContext) -> None:
     if before is None:
         coupling, outcome = new_coupling(work, context, row, _first_base(work, row, context)), Outcome.INSERTED
     else:
-        coupling, outcome = before.copy(), Outcome.COUPLED if work.matched else Outcome.MODIFIED
+        coupling, outcome = before.copy(), work.found or Outcome.MODIFIED
     if merged is not None:
         coupling.base, work.carry_back = merged.base, merged.carry_back
     work.agreed = _note_version(work, coupling, destination, row, context)
