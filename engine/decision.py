@@ -33,7 +33,8 @@ def decide(work: Work, context: BatchContext) -> None:
     destination = work.destination_row
     try:
         there = context.canonical(context.direction.destination, destination) if destination else None
-        recognise(work, there or {}, work.under_way)
+        if recognise(work, there or {}, work.under_way):
+            work.found = work.found or Outcome.MODIFIED
         coupling, row = work.coupling, work.row
         if coupling is None or row is None:
             raise ValueError("only a coupled row that was read can be decided on")

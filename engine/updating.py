@@ -20,17 +20,19 @@ from schemas.system import System
 from systems.interface import Update
 
 
-def recognise(work: Work, values: Mapping[str, Value], under_way: Mapping[str, Value]) -> None:
-    """Take values that a write of ours left in a row for what both sides had."""
+def recognise(work: Work, values: Mapping[str, Value], under_way: Mapping[str, Value]) -> bool:
+    """Take values that a write of ours left in a row for what both sides had; whether there were any."""
     coupling = work.coupling
     if coupling is None:
-        return
+        return False
     own = {name: value for name, value in under_way.items() if name in values and values[name] == value}
-    if any(name not in coupling.base or coupling.base[name] != value for name, value in own.items()):
-        work.coupling = coupling.copy()
-        work.coupling.base.update(own)
-        for system in System:
-            work.coupling.set_version(system, None)
+    if all(name in coupling.base and coupling.base[name] == value for name, value in own.items()):
+        return False
+    work.coupling = coupling.copy()
+    work.coupling.base.update(own)
+    for system in System:
+        work.coupling.set_version(system, None)
+    return True
 
 
 def announce(works: Iterable[Work], context: BatchContext) -> None:

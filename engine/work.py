@@ -42,8 +42,8 @@ class Work:
             ``counter_under_way``: that the source may have, from the opposite direction.
         row, source: the source row, and its canonical values.
         destination_row: the destination row, where it had to be read.
-        found: what it counts as that the coupling was found just now: by match criteria (Coupled), or as the row that
-            an interrupted attempt created (Inserted).
+        found: what was found done, and counts as done by this operation: coupled by match criteria, or inserted or
+            modified by an attempt that was interrupted.
         overwrite: the source's values stand in every conflict.
         deferred: the records without which the row is written.
         waits: the record that it waits for; ``awaits``: the operation that is creating the row just now.
