@@ -14,7 +14,7 @@ from schemas.errors import Skip
 from schemas.outcomes import Outcome
 from schemas.system import Direction
 from systems.in_process import Moment
-from systems.interface import Create
+from systems.interface import Create, Update
 from tests.support.hooks import always, crash_at, failing, nothing
 from tests.support.world import BC, DV, World
 from tests.support.worlds import changed, contact_pair, counterpart, new_world
@@ -176,3 +176,14 @@ def test_the_running_flow_has_a_job_an_hour_with_every_outcome_and_every_error()
         assert jobs[TO, 1][Outcome.SKIPPED] == 1
         with read(world.database) as connection:
             assert connection.scalar(select(func.count()).select_from(JobErrorModel)) == 2
+
+
+@pytest.mark.parametrize("moment", [Moment.BEFORE, Moment.AFTER])
+def test_an_update_counts_once_as_modified_whatever_interrupts_it(moment: Moment) -> None:
+    with new_world() as world:
+        row, _ = contact_pair(world)
+        world.edit(BC, "contacts", {"displayName": "Bob"}, row)
+        crash_at(world, system=DV, call=Update, moment=moment)
+        world.notify(BC, "contacts", row)
+        world.settle()
+        assert world.outcomes[Outcome.MODIFIED] == 1
