@@ -7,7 +7,7 @@
     row is gone           coupled: a deletion; else Ignored
     outside the filter    Ignored
     skipped before        and the row is still the same: Skipped
-    version as recorded   and both sides settled: Unchanged
+    version as recorded   and both sides settled in every column: Unchanged
     not coupled           and uncoupled rows are not wanted: Ignored
     being created by us   from the other side: wait for its coupling, a moment in memory and then in the ledger
     anything else         goes on, with canonical values
@@ -19,6 +19,7 @@ from engine.canonical import same_text
 from engine.context import BatchContext
 from engine.filters import admits
 from engine.ledger import intents
+from engine.ledger.couplings import Coupling
 from engine.ledger.intents import Intent
 from engine.ledger.open_operations import OpenStatus
 from engine.references import ZERO_ID
@@ -27,6 +28,7 @@ from engine.work import Work
 from schemas.errors import Park, Retry, Skip
 from schemas.outcomes import Outcome
 from schemas.row import Row, Value
+from schemas.system import System
 
 _COUPLING_WAIT = 0.5
 """Seconds to wait for the coupling of a row that is being created just now."""
@@ -79,18 +81,31 @@ def read_source(works: Sequence[Work], context: BatchContext, counter_intents: S
 
 
 def _classify(work: Work, row: Row, context: BatchContext) -> None:
-    source, destination = context.direction.source, context.direction.destination
+    source = context.direction.source
     mapping, coupling, entry = work.plan.mapping, work.coupling, work.entry
     if not admits(mapping.filter_in(source), row.values):
         work.end(Outcome.IGNORED)
     elif entry is not None and entry.status is OpenStatus.SKIPPED and entry.source_version == row.version:
         work.end(Outcome.SKIPPED)
     elif coupling is not None:
-        settled = coupling.version_in(destination) is not None or not work.plan.allows(context.direction)
-        if row.version and coupling.version_in(source) == row.version and settled:
+        if not work.overwrite and _is_settled(coupling, row, context):
             work.end(Outcome.UNCHANGED)
     elif not _may_create(work, context):
         work.end(Outcome.IGNORED)
+
+
+def _is_settled(coupling: Coupling, row: Row, context: BatchContext) -> bool:
+    """Whether both rows are known to agree with the base, and the base knows every column that the mapping has now."""
+    plan, source, destination = context.plan, context.direction.source, context.direction.destination
+    if not row.version or coupling.version_in(source) != row.version:
+        return False
+    if source is System.BUSINESS_CENTRAL and coupling.bc_key != plan.key_of(row):
+        return False
+    if not plan.allows(context.direction):
+        return True
+    return coupling.version_in(destination) is not None and all(
+        column.name in coupling.base for column in plan.flowing(context.direction) if column.compared
+    )
 
 
 def _may_create(work: Work, context: BatchContext) -> bool:
