@@ -54,6 +54,7 @@ def perform(
             display.introduce(running)
             display.phase("Full synchronization: what is there already, parents before children")
             full_sync.start(running.producers, allow_create=True)
+            running.wait_for_rest()
             watch.lap("full_sync")
             display.phase(f"Users work in both systems, for {seconds:g} s")
             changes = _work(running, display, seconds, random_seed)
