@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 import structlog
 
+from consumers.lane_log import LaneLog
 from engine.scheduler import Batch, Scheduler
 from engine.synchronizer import BatchResult, Synchronizer
 from schemas import cloud_event
@@ -64,6 +65,7 @@ class Executor:
         self._limit = limit
         self._published = published
         self._observer = observer
+        self._lanes = LaneLog()
 
     def turn(self, timeout: float) -> bool:
         """Run one batch, waiting up to ``timeout`` seconds for it; whether there was one."""
@@ -81,6 +83,7 @@ class Executor:
         for operation, delay in result.again:
             self._scheduler.give_back(operation, delay)
         self._scheduler.done(result.done)
+        self._lanes.heard(batch.lane, result)
         self._observer(batch, result)
 
     def _publish(self, events: list[ChangeEvent]) -> None:

@@ -54,6 +54,7 @@ class BatchResult:
         hold: seconds during which the lane should rest, because the system asked for it.
         events: to publish now.
         outcomes: how the operations in ``done`` ended, in the same order.
+        trouble: why the lane waits, where a system or the database is in trouble.
     """
 
     done: list[Operation] = field(default_factory=list)
@@ -61,6 +62,7 @@ class BatchResult:
     hold: float = 0.0
     events: list[ChangeEvent] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
+    trouble: str | None = None
 
     def add(self, other: "BatchResult") -> None:
         """Take over what became of other operations of the lane."""
@@ -69,6 +71,7 @@ class BatchResult:
         self.hold = max(self.hold, other.hold)
         self.events += other.events
         self.outcomes += other.outcomes
+        self.trouble = self.trouble or other.trouble
 
 
 class Synchronizer:
@@ -186,6 +189,7 @@ class Synchronizer:
             (work.operation, delay(work.operation.attempts + 1, work.retry)) for work in works if work.retry is not None
         ]
         if trouble is not None and trouble.code != MOVED:
+            result.trouble = trouble.text
             result.hold = min((seconds for _, seconds in result.again), default=0.0)
         return result
 
