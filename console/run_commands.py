@@ -9,6 +9,7 @@ from typing import Annotated, TypeAlias, TypeVar
 import typer
 
 from console.background_worker import BackgroundWorker
+from console.chores import housekeeping
 from console.composition import Composition
 from console.failures import ExitCode, Failure, Misconfigured
 from console.output import note, print_json
@@ -64,7 +65,7 @@ def running(context: typer.Context, *, with_worker: bool, only_look: bool = Fals
                 _warn_without_worker(composition)
             yield Running(composition, composition.producers)
             return
-        with BackgroundWorker(composition.worker()) as worker:
+        with housekeeping(composition), BackgroundWorker(composition.worker()) as worker:
             yield Running(composition, replace(composition.producers, wait=worker.wait))
 
 

@@ -10,7 +10,7 @@ import typer
 from rich.text import Text
 
 from console.composition import Composition
-from console.failures import ExitCode
+from console.failures import ExitCode, Misconfigured
 from console.online_checks import unknown_columns
 from console.output import AsJson, note, print_json, stdout
 from console.session import Session, session_of
@@ -65,6 +65,11 @@ def validate(
     session = session_of(context)
     report = _Report()
     mapping_files = [file for file in files or () if not _holds_settings(file)]
+    if online and mapping_files:
+        raise Misconfigured(
+            "--online asks the systems of the settings, which a mapping file does not name.",
+            "Name the file in the settings, and check those: twinrow validate --online",
+        )
     for file in [file for file in files or () if file not in mapping_files] if files else [session.file]:
         settings = report.settings(file)
         loaded = report.load(settings.mappings, settings.features) if settings else None
