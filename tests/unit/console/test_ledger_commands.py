@@ -190,13 +190,14 @@ def test_couplings_are_found_by_either_id_and_by_key(twinrow: CommandLine, ledge
 
 def test_jobs_show_every_counter_and_errors_every_failure(twinrow: CommandLine, ledger: Composition) -> None:
     counters = Counter({Outcome.INSERTED: 3, Outcome.FAILED: 1})
+    begin_run(ledger, "a-run")
     with write(ledger.database) as connection:
         for run_id in (None, "a-run"):
             key = JobKey("CUSTOMER", Direction.TO_DATAVERSE, run_id)
             jobs.count(connection, key, counters, [JobError(ONE, "too_long", "the name is too long")], NOW)
 
     assert all(outcome.value in twinrow("jobs").stdout for outcome in Outcome)
-    (job,) = twinrow("jobs", "--run", "a-run", "--json").json
+    (job,) = twinrow("jobs", "--run", "a-r", "--json").json
     assert (job["inserted"], job["failed"], job["conflict"]) == (3, 1, 0)
     (error,) = twinrow("jobs", "--errors", "--run", "a-run", "--json").json
     assert (error["record_id"], error["direction"], error["text"]) == (ONE, "to_dataverse", "the name is too long")
