@@ -146,7 +146,7 @@ class Scheduler:
     def withdraw(self, partitions: Collection[TopicPartition], timeout: float) -> bool:
         """Forget what waits of these, and wait for what runs; False where that takes more than ``timeout`` seconds.
 
-        Sweeps are not waited for: one that is done twice does no harm.
+        Sweeps are not waited for: one that is done twice does no harm. After :meth:`close` nothing is waited for.
         """
         deadline = self._monotonic() + timeout
         with self._changed:
@@ -155,7 +155,7 @@ class Scheduler:
                 if not any(_is_from(partitions, one) for one in self._running.values() if one.sweep is None):
                     return True
                 left = deadline - self._monotonic()
-                if left <= 0:
+                if left <= 0 or self._closed:
                     return False
                 self._changed.wait(left)
 

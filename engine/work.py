@@ -113,7 +113,7 @@ class Work:
     def run_ids(self) -> tuple[str, ...]:
         """The runs that wait for its outcome: the operation's, and that of what it left open earlier."""
         earlier = self.entry.run_id if self.entry is not None else None
-        return self.operation.run_ids if earlier is None else tuple({*self.operation.run_ids, earlier})
+        return self.operation.run_ids if earlier is None else tuple(dict.fromkeys((earlier, *self.operation.run_ids)))
 
     def end(
         self,

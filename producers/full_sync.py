@@ -1,7 +1,7 @@
 """Full sync: every row of every mapping, coupled or not, in dependency order; rows that are missing are created.
 
 ``only_coupled`` is cleared while it runs. What holds afterwards is the closing question: *yes*, the running flow
-creates rows from now on; *no*, each mapping is as it was before. Unanswered means no.
+creates rows from now on; *no*, it does what the mapping file says. Unanswered, each mapping is as it was before.
 """
 
 from collections.abc import Callable, Collection
@@ -104,6 +104,8 @@ def _carry_out(
         def answer(connection: Connection) -> None:
             if allow_create:
                 mapping_states.keep_cleared(connection, _names(run))
+            elif allow_create is False:
+                mapping_states.follow_file(connection, _names(run))
             else:
                 mapping_states.restore_only_coupled(connection, run.id)
 

@@ -49,6 +49,12 @@ def keep_cleared(connection: Connection, mappings: Iterable[str]) -> None:
     connection.execute(update(_TABLE).where(_TABLE.c.mapping.in_(names)).values(only_coupled=False, cleared_by=None))
 
 
+def follow_file(connection: Connection, mappings: Iterable[str]) -> None:
+    """From now on only-coupled is what the mapping file says, whatever was answered earlier."""
+    names = list(mappings)
+    connection.execute(update(_TABLE).where(_TABLE.c.mapping.in_(names)).values(only_coupled=None, cleared_by=None))
+
+
 def clearing_runs(connection: Connection) -> frozenset[str]:
     """The runs that have only-coupled cleared now."""
     statement = select(_TABLE.c.cleared_by).where(_TABLE.c.cleared_by.is_not(None)).distinct()
