@@ -263,7 +263,7 @@ class Mapping(_Model):
     business_central: BusinessCentralSide
     dataverse: DataverseSide
     match: tuple[MatchCriterion, ...] = ()
-    """Tried in order; the first criterion whose columns are all filled decides."""
+    """Tried in order until one finds a free row; a criterion whose columns are not all filled is passed over."""
     columns: Annotated[tuple[Column, ...], Field(min_length=1)]
 
     def filter_in(self, system: System) -> dict[str, Condition]:

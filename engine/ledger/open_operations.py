@@ -37,7 +37,7 @@ class OpenStatus(StrEnum):
     FAILED = "Failed"
     """Refused once; tried again when due."""
     SKIPPED = "Skipped"
-    """Refused twice with the same error; waits for the record to change, a new coupling, or Retry."""
+    """Refused twice with the same error; waits for the record to change, or Retry."""
     CONFLICT = "Conflict"
     """Changed on both sides; waits for a person, or for the sides to agree."""
     STOPPED = "Stopped"
