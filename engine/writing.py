@@ -162,12 +162,15 @@ def _leave_in_peace(work: Work, what: str) -> None:
 def _first_base(work: Work, row: Row, context: BatchContext) -> dict[str, Value]:
     """What both rows of a new pair have: what was written, what is equal anyway.
 
-    What is deferred was left out: the base has what the system put there, a blank or a default.
+    Where nothing was written (deferred, or a blank that never is), it is what the system put there itself.
     """
-    flowing = [column.name for column in work.plan.flowing(context.direction) if column.compared]
-    there = _readable(context.direction.destination, row, context)
-    base = {name: work.source[name] if name in work.source else there.get(name) for name in flowing}
-    return {**{name: value for name, value in work.source.items() if name in there and there[name] == value}, **base}
+    source, there = work.source, _readable(context.direction.destination, row, context)
+    base = {name: value for name, value in source.items() if name in there and there[name] == value}
+    for column in work.plan.flowing(context.direction):
+        if column.compared:
+            left_out = column.name not in source or (column.column.not_null and source[column.name] is None)
+            base[column.name] = there.get(column.name) if left_out else source[column.name]
+    return base
 
 
 def _end(work: Work, coupling: Coupling, context: BatchContext, outcome: Outcome) -> None:
