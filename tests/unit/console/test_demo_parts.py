@@ -21,7 +21,7 @@ from engine.synchronizer import BatchResult
 from schemas import mapping_file
 from schemas.change_event import ChangeKind
 from schemas.features import Features
-from schemas.mapping import DeletionConflict, Mappings, MatchCriterion, UpdateConflict
+from schemas.mapping import DeletionConflict, Mappings, UpdateConflict
 from schemas.operations import OperationKey
 from schemas.outcomes import Outcome
 from schemas.system import Direction, System
@@ -33,7 +33,6 @@ BC, DV = System.BUSINESS_CENTRAL, System.DATAVERSE
 FEATURES = Features(team="da9495a7-1477-5e52-b7e6-e853dac70ec6")
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 DEMOS_OWN = {
-    "match": (MatchCriterion(columns=("email",)),),
     "update_conflict": UpdateConflict.BUSINESS_CENTRAL,
     "deletion_conflict": DeletionConflict.DELETE,
 }
@@ -75,8 +74,8 @@ def test_the_mappings_are_those_that_ship_but_for_what_is_the_demos_own(tmp_path
     demo = mapping_file.load([tmp_path / "mappings.yaml"], FEATURES).mappings
     assert all(mapping.match for mapping in demo.mappings)
     for own, shipped in zip(demo.mappings, mappings.mappings, strict=True):
-        matched_by_email = shipped.name in ("VENDOR", "CUSTOMER", "CONTACT")
-        assert own == (shipped.model_copy(update=DEMOS_OWN) if matched_by_email else shipped)
+        with_policies = shipped.name in ("VENDOR", "CUSTOMER", "CONTACT")
+        assert own == (shipped.model_copy(update=DEMOS_OWN) if with_policies else shipped)
 
 
 def test_a_change_has_arrived_once_the_other_side_has_it(watched: Watched) -> None:
