@@ -14,6 +14,7 @@ import httpx2
 
 from schemas.errors import Retry, Stop
 from schemas.json_codec import NotJson, decode
+from systems.tls import tls_context
 
 _DEFAULT_LIFETIME = 3599
 
@@ -63,7 +64,7 @@ class TokenEndpoint:
         }
         asked_at = self.clock()
         try:
-            with httpx2.Client(timeout=30, transport=self.transport) as client:
+            with httpx2.Client(timeout=30, verify=tls_context(), transport=self.transport) as client:
                 response = client.post(self.url, data=form)
         except httpx2.UnsupportedProtocol as error:
             raise Stop(f"The token endpoint {self.url} is not an http address. Correct it.") from error

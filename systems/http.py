@@ -13,6 +13,7 @@ import httpx2
 from schemas.errors import OutcomeUnknown, Retry, Stop, SyncError
 from schemas.json_codec import NotJson, decode
 from systems.credentials import BearerAuth, TokenSource
+from systems.tls import tls_context
 
 CONNECT_TIMEOUT = 10.0
 READ_TIMEOUT = 120.0
@@ -102,6 +103,7 @@ class HttpPool:
                 headers=dict(headers),
                 timeout=httpx2.Timeout(read_timeout, connect=connect_timeout),
                 limits=httpx2.Limits(max_connections=concurrency, max_keepalive_connections=concurrency),
+                verify=tls_context(),
                 transport=transport,
             )
             for source in credentials

@@ -1,7 +1,5 @@
 """What both systems of the sandbox have: a server, knobs, a request log, deliveries."""
 
-import ssl
-from functools import cache
 
 import httpx2
 
@@ -14,12 +12,7 @@ from systems.sandbox.limits import Limits, Throttle
 from systems.sandbox.request_log import RequestLog
 from systems.sandbox.store import Store
 from systems.sandbox.tokens import TokenIssuer
-
-
-@cache
-def trusted_certificates() -> ssl.SSLContext:
-    """Read once: that takes longer than everything else about a sandbox."""
-    return ssl.create_default_context()
+from systems.tls import tls_context
 
 
 class SandboxSystem:
@@ -47,7 +40,7 @@ class SandboxSystem:
         self._longest_url = longest_url
         self._foreign_resources = foreign_resources
         self._courier = Courier(name, workers=delivery_workers)
-        self._client = httpx2.Client(trust_env=False, verify=trusted_certificates())
+        self._client = httpx2.Client(trust_env=False, verify=tls_context())
         self._server = HttpServer(self._application, host=host, port=port)
 
     def _build(self) -> tuple[Api, Admin]:

@@ -7,8 +7,8 @@ from typing import Any
 import httpx2
 
 from systems.sandbox import Sandbox
-from systems.sandbox.system import trusted_certificates
 from systems.sandbox.tokens import Client
+from systems.tls import tls_context
 
 
 class System:
@@ -88,7 +88,7 @@ def business_central(
     """A client below the company of one API, or at the API's root."""
     system = sandbox.business_central
     inner = f"/companies({system.company_id})" if company else ""
-    with httpx2.Client(trust_env=False, verify=trusted_certificates()) as http:
+    with httpx2.Client(trust_env=False, verify=tls_context()) as http:
         root = f"{system.url}/api/{api}{inner}"
         yield System(http, system.origin, root, token(http, sandbox, system.resource, client))
 
@@ -96,7 +96,7 @@ def business_central(
 @contextmanager
 def dataverse(sandbox: Sandbox, *, client: Client | None = None) -> Iterator[System]:
     system = sandbox.dataverse
-    with httpx2.Client(trust_env=False, verify=trusted_certificates()) as http:
+    with httpx2.Client(trust_env=False, verify=tls_context()) as http:
         root = f"{system.url}/api/data/v9.2"
         yield System(http, system.origin, root, token(http, sandbox, system.resource, client))
 
