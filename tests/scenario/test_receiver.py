@@ -7,6 +7,7 @@ import httpx2
 import pytest
 
 from schemas import json_codec
+from systems.tls import tls_context
 from tests.support.command_line import CommandLine
 from tests.support.mapping_files import standard_mappings
 from tests.support.stack import CLIENT_STATE, WEBHOOK_KEY, Arrangement, Stack
@@ -116,7 +117,7 @@ def test_a_change_that_is_told_of_many_times_is_made_once(stack: Stack) -> None:
 
 
 def _post(stack: Stack, path: str, body: bytes) -> httpx2.Response:
-    with httpx2.Client(trust_env=False) as http:
+    with httpx2.Client(trust_env=False, verify=tls_context()) as http:
         return http.post(stack.receiver_url + path, content=body, headers={"content-type": "application/json"})
 
 

@@ -116,7 +116,7 @@ def _arrived(stack: Stack, into: System, names: list[str]) -> int:
 def _owners(stack: Stack) -> set[int]:
     """The members that have partitions."""
     with read(stack.database) as connection:
-        return set(connection.execute(select(LogPosition.owner_id)).scalars()) - {None}
+        return {owner for owner in connection.execute(select(LogPosition.owner_id)).scalars() if owner is not None}
 
 
 def _assert_each_once(stack: Stack, names: list[str]) -> None:

@@ -36,6 +36,7 @@ from systems.sandbox.dataverse.webhooks import EventSettings, Webhook
 from systems.sandbox.exchange import Part
 from systems.sandbox.latency import Latency
 from systems.sandbox.limits import Limits
+from systems.tls import tls_context
 from tests.support.eventually import eventually
 from tests.support.worker_process import Systems, Through, WorkerProcess, soon
 
@@ -256,7 +257,7 @@ class Stack:
         tables = frozenset(one.dataverse.table for one in mappings)
         self.dv.register(Webhook(f"{self.receiver_url}/dataverse?code={WEBHOOK_KEY}", tables=tables))
         token = self.sandbox.tokens.issue(self.sandbox.client.user, self.bc.resource)
-        with httpx2.Client(trust_env=False, headers={"authorization": f"Bearer {token}"}) as http:
+        with httpx2.Client(trust_env=False, verify=tls_context(), headers={"authorization": f"Bearer {token}"}) as http:
             for api, table in dict.fromkeys((one.business_central.api, one.business_central.table) for one in mappings):
                 subscription = {
                     "notificationUrl": f"{self.receiver_url}/business-central",
