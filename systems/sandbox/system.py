@@ -1,6 +1,5 @@
 """What both systems of the sandbox have: a server, knobs, a request log, deliveries."""
 
-
 import httpx2
 
 from systems.sandbox.courier import Courier
