@@ -1,6 +1,7 @@
 """Workers come and go, and share the work."""
 
 from contextlib import suppress
+from functools import partial
 from threading import Event
 
 import pytest
@@ -21,7 +22,7 @@ BC, DV = System.BUSINESS_CENTRAL, System.DATAVERSE
 def test_a_worker_that_is_stopped_in_the_middle_leaves_nothing_behind(stack: Stack, into: System) -> None:
     names = _burst(stack, into, f"Stopped {into.value}")
     for share in (5, 15, 25):
-        eventually(lambda share=share: _arrived(stack, into, names) >= share)
+        eventually(partial(_has_arrived, stack, into, names, share))
         stack.running[0].stop()
         stack.start_worker()
     stack.settle()
@@ -33,7 +34,7 @@ def test_a_second_worker_joins_in_the_middle(stack: Stack, into: System) -> None
     """What the first has begun when partitions leave it is not done a second time by the other."""
     _slow_down(stack, 0.05)
     names = _burst(stack, into, f"Joined {into.value}")
-    eventually(lambda: _arrived(stack, into, names) >= 3)
+    eventually(partial(_has_arrived, stack, into, names, 3))
     stack.start_worker()
     eventually(lambda: len(_owners(stack)) == 2)
     stack.settle()
@@ -55,7 +56,7 @@ def test_partitions_leave_a_worker_only_after_what_it_has_begun(stack: Stack, in
     assert begun.wait(10.0)
     stack.start_worker()
     with suppress(AssertionError):  # it has nothing yet, and would have created some by then
-        eventually(lambda: _arrived(stack, into, names) > 0, within=2.0)
+        eventually(partial(_has_arrived, stack, into, names, 1), within=2.0)
     go_on.set()
     stack.settle()
     _assert_each_once(stack, names)
@@ -67,7 +68,7 @@ def test_one_of_two_workers_leaves_in_the_middle(stack: Stack, into: System) -> 
     eventually(lambda: len(_owners(stack)) == 2)
     _slow_down(stack, 0.05)
     names = _burst(stack, into, f"Left {into.value}")
-    eventually(lambda: _arrived(stack, into, names) >= 3)
+    eventually(partial(_has_arrived, stack, into, names, 3))
     second.stop()
     stack.settle()
     _assert_each_once(stack, names)
@@ -108,9 +109,10 @@ def _slow_down(stack: Stack, seconds: float) -> None:
         system.set_latency(Latency(seconds))
 
 
-def _arrived(stack: Stack, into: System, names: list[str]) -> int:
+def _has_arrived(stack: Stack, into: System, names: list[str], number: int) -> bool:
+    """Whether so many of the rows are in ``into``."""
     rows = stack.dv.rows("accounts") if into is DV else stack.bc.rows("customers")
-    return len({row["name" if into is DV else "displayName"] for row in rows} & set(names))
+    return len({row["name" if into is DV else "displayName"] for row in rows} & set(names)) >= number
 
 
 def _owners(stack: Stack) -> set[int]:
