@@ -14,6 +14,14 @@ from tests.support.mapping_files import Changes, standard_mappings
 from tests.support.stack import Arrangement, Stack
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _short_turns() -> Iterator[None]:
+    """Workers settle what is finished, and hear that they are to stop, with their next turn: sooner at rest."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("consumers.worker._TURN", 0.03)
+        yield
+
+
 @pytest.fixture(scope="module")
 def changes() -> Changes:
     """What differs from the standard mappings; they create rows in any case."""

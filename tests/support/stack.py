@@ -221,14 +221,14 @@ class Stack:
         return self.bc.requests.count + self.dv.requests.count
 
     def _at_rest(self) -> bool:
+        if not self._is_quiet():
+            return False  # the database is asked only then
         before = self._moves()
-        return (
-            self.bc.wait_until_delivered(0)
-            and self.dv.wait_until_delivered(0)
-            and all(process.worker.idle for process in self.running)
-            and self._lag() == 0
-            and self._moves() == before
-        )
+        return self._lag() == 0 and self._is_quiet() and self._moves() == before
+
+    def _is_quiet(self) -> bool:
+        delivered = self.bc.wait_until_delivered(0) and self.dv.wait_until_delivered(0)
+        return delivered and all(process.worker.idle for process in self.running)
 
     def _moves(self) -> tuple[int, int]:
         with read(self.database) as connection:
