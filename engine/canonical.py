@@ -87,7 +87,12 @@ def _choice_writer(column: str, values: dict[str, int | str], system: System) ->
 
 
 def _cut(value: Value, limit: int) -> Value:
-    return value[:limit].rstrip() or None if isinstance(value, str) else value
+    """Both systems count UTF-16 code units; a character that has two of them is kept whole or left out."""
+    if not isinstance(value, str):
+        return value
+    units = value.encode("utf-16-le", "surrogatepass")
+    kept = value if len(units) <= 2 * limit else units[: 2 * limit].decode("utf-16-le", "ignore")
+    return kept.rstrip() or None
 
 
 def _read_text(value: Value) -> Value:

@@ -94,6 +94,15 @@ def test_the_shorter_column_cuts_the_text_on_both_sides_without_leaving_a_blank_
         assert read("     Adatum") is None
 
 
+def test_a_character_of_two_code_units_counts_twice_and_is_never_cut_in_half() -> None:
+    """Both systems count UTF-16 code units."""
+    read = canonical_reader(column(ColumnType.TEXT, length=Lengths(business_central=5, dataverse=40)), DV)
+    assert read("Ada🧀") == "Ada🧀"
+    assert read("Adat🧀") == "Adat"
+    assert read("🧀🧀🧀") == "🧀🧀"
+    assert read("Ångström") == "Ångst"
+
+
 def test_options_of_both_sides_meet_under_the_decoded_name() -> None:
     paired = column(ColumnType.CHOICE, values=OPTIONS)
     assert canonical_reader(paired, BC)("In_x0020_Progress") == canonical_reader(paired, DV)(2) == "In Progress"

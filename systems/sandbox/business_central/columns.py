@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Any, TypeAlias
 
 from systems.sandbox.business_central.errors import ApiError, bad_request
+from systems.sandbox.text_length import text_length
 
 NO_GUID = "00000000-0000-0000-0000-000000000000"
 
@@ -112,11 +113,11 @@ def decode_member(name: str) -> str:
 def _text(column: Column, value: object) -> str:
     if not isinstance(value, str):
         raise bad_request(f"Cannot convert the literal '{value}' of property '{column.name}' to the type 'Edm.String'.")
-    if column.length and len(value) > column.length:
+    if column.length and text_length(value) > column.length:
         raise ApiError(
             400,
             "Application_StringExceededLength",
-            f"The length of the string is {len(value)}, but it must be less than or equal to {column.length}"
+            f"The length of the string is {text_length(value)}, but it must be less than or equal to {column.length}"
             f" characters. Value: {value}",
         )
     return value

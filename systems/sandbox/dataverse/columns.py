@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any, TypeAlias
 
 from systems.sandbox.dataverse.errors import ApiError, bad_payload, too_long
+from systems.sandbox.text_length import text_length
 
 
 class Kind(StrEnum):
@@ -89,7 +90,7 @@ def wire_time(moment: datetime) -> str:
 def _text(column: Column, value: object) -> str | None:
     if not isinstance(value, str):
         raise bad_payload(f"Cannot convert the literal '{value}' of '{column.name}' to the expected type 'Edm.String'.")
-    if column.length and len(value) > column.length:
+    if column.length and text_length(value) > column.length:
         raise too_long(column.name, column.length)
     return value or None
 
