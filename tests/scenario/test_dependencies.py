@@ -62,6 +62,31 @@ def test_a_person_under_a_vendor_arrives_under_the_vendors_account(stack: Stack)
     assert contact["_parentcustomerid_value"] == account["accountid"]
 
 
+def test_a_person_who_changes_companies_changes_accounts(stack: Stack) -> None:
+    _, person = _customer_and_person(stack, "Old Company", "Job Hopper")
+    vendor = stack.bc.insert("vendors", {"displayName": "New Company"})
+    stack.settle()
+    number = stack.bc.company_contact_number("vendors", vendor["id"])
+    stack.bc.update("contacts", person, {"companyNumber": number})
+    stack.settle()
+    (account,) = stack.dv.rows("accounts", name="New Company")
+    (contact,) = stack.dv.rows("contacts", fullname="Job Hopper")
+    assert contact["_parentcustomerid_value"] == account["accountid"]
+
+
+def test_a_contact_that_changes_accounts_changes_companies(stack: Stack) -> None:
+    _, person = _customer_and_person(stack, "First Company", "Second Thought")
+    stack.settle()
+    account = stack.dv.insert("accounts", {"name": "Second Company", "customertypecode": 3})["accountid"]
+    (contact,) = stack.dv.rows("contacts", fullname="Second Thought")
+    parent = {"parentcustomerid_account@odata.bind": f"/accounts({account})"}
+    stack.dv.update("contacts", contact["contactid"], parent)
+    stack.settle()
+    (customer,) = stack.bc.rows("customers", displayName="Second Company")
+    number = stack.bc.company_contact_number("customers", customer["id"])
+    assert stack.bc.row("contacts", person)["companyNumber"] == number
+
+
 def test_a_customer_brings_its_currency_along(stack: Stack) -> None:
     stack.running[0].stop()
     stack.bc.insert("currencies", {"code": "NOK", "displayName": "Norwegian krone", "symbol": "kr"})
