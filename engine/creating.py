@@ -17,6 +17,7 @@ from engine.ledger import couplings, intents
 from engine.ledger.database import read, write
 from engine.ledger.intents import Intent
 from engine.ledger.open_operations import OpenStatus
+from engine.ledger.recording import moved
 from engine.matching import new_coupling
 from engine.reading import describes
 from engine.work import Work
@@ -86,8 +87,12 @@ def _base(work: Work, context: BatchContext, values: Mapping[str, Value]) -> dic
 
 
 def prepare(works: Iterable[Work], context: BatchContext) -> None:
-    """Give works that are still uncoupled their create, announced in the ledger. One transaction a batch."""
+    """Give works that are still uncoupled their create, announced in the ledger. One transaction a batch.
+
+    A row that the other direction has coupled since it was looked up is left for the next attempt.
+    """
     announced, replaced = [], []
+    creating: dict[str, Work] = {}
     for work in works:
         if not work.open or work.coupling is not None:
             continue
@@ -103,10 +108,15 @@ def prepare(works: Iterable[Work], context: BatchContext) -> None:
             replaced.append(work.key)
         work.intent = Intent(work.key, row_id, known, context.clock())
         announced.append(work.intent)
+        creating[work.key.record_id] = work
     if announced:
+        source = context.direction.source
         with write(context.database) as connection:
+            taken = couplings.taken(connection, context.plan.name, source, list(creating))
             intents.fulfil(connection, replaced)
-            intents.declare(connection, announced)
+            intents.declare(connection, [intent for intent in announced if intent.key.record_id not in taken])
+        for record_id in taken:
+            creating[record_id].again(moved())
 
 
 def _chosen_id(work: Work, context: BatchContext) -> str | None:

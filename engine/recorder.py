@@ -9,7 +9,9 @@ from sqlalchemy import Engine
 from engine.context import BatchContext
 from engine.entries import entry_of
 from engine.gate import Pull
+from engine.ledger import couplings
 from engine.ledger.couplings import Coupling
+from engine.ledger.database import read
 from engine.ledger.jobs import JobError
 from engine.ledger.open_operations import OpenOperation, OpenStatus
 from engine.ledger.recording import Counted, Recording
@@ -63,6 +65,33 @@ class Recorder:
             self._count(work, recording, touched=touched)
         recording.events.extend(self._pulled(pulls))
         return recording.commit(self._database, now, self._released, published)
+
+    def couple(self, works: Iterable[Work]) -> list[ChangeEvent]:
+        """Record couplings found just now, before anything is written on their strength; answer the events to publish.
+
+        Otherwise the other direction, meeting a row that it does not know any more, would create it once again.
+
+        Raises:
+            Retry: another worker coupled one of the rows; nothing was recorded.
+        """
+        found = [work for work in works if work.open and work.write and work.coupling and work.coupling.id is None]
+        if not found:
+            return []
+        recording = Recording()
+        for work in found:
+            self._pair(work, recording)
+            if work.intent is not None:
+                recording.fulfilled.append(work.key)
+        events = recording.commit(self._database, self._clock(), self._released, ())
+        lane = found[0].key
+        with read(self._database) as connection:
+            stored = couplings.load(
+                connection, lane.mapping, lane.direction.source, [work.key.record_id for work in found]
+            )
+        for work in found:
+            work.coupling = work.stored = stored.get(work.key.record_id)
+            work.intent = work.uncoupled = None
+        return events
 
     def _pair(self, work: Work, recording: Recording) -> bool:
         """Record the work's coupling; whether that says something that the ledger did not know."""

@@ -8,7 +8,8 @@
     gate       references whose record is not coupled         a request only where one is missing
     pair       match, or announce a create                    a transaction only for creates
     decide     three-way merge                                a request only where the destination is not as known
-    announce   what is about to be changed                    a transaction only for two-way columns
+    announce   what is about to be changed                    a transaction only for two-way columns; for a pair found
+                                                              just now, one that couples it first
     write      conditionally, per row                         one request, and one more for rows that moved
     record     couplings, outcomes, releases, counters        one writing transaction
 """
@@ -134,11 +135,12 @@ class Synchronizer:
         )
         trouble: Retry | None = None
         pulls: list[Pull] = []
+        events: list[ChangeEvent] = []
         try:
             if stumble is not None:
                 works[0].end(Outcome.FAILED, stumble)
             else:
-                self._carry(works, pulls, context)
+                self._carry(works, pulls, events, context)
         except Retry as error:
             trouble = error
             for work in works:
@@ -148,10 +150,17 @@ class Synchronizer:
             for work in works:
                 if work.open:
                     work.stop(error)
-        return self._record(works, pulls, context, trouble, published)
+        result = self._record(works, pulls, context, trouble, published)
+        result.events = events + result.events
+        return result
 
-    def _carry(self, works: Sequence[Work], pulls: list[Pull], context: BatchContext) -> None:
-        """Carry works as far as they go; ``pulls`` takes the parents to pull in, whatever happens afterwards."""
+    def _carry(
+        self, works: Sequence[Work], pulls: list[Pull], events: list[ChangeEvent], context: BatchContext
+    ) -> None:
+        """Carry works as far as they go.
+
+        ``pulls`` takes the parents to pull in, and ``events`` what is in the outbox, whatever happens afterwards.
+        """
         recalled = recall(works, context.plan, context.direction, self._database)
         creating.adopt(works, recalled.intents, context)
         end_echoes(works, context)
@@ -161,6 +170,7 @@ class Synchronizer:
         matching.match(uncoupled, context)
         creating.prepare(uncoupled, context)
         _decide(works, context)
+        events += self._recorder.couple(works)
         updating.announce(works, context)
         deleting.destination_gone(write_all(works, context), context)
 

@@ -52,6 +52,8 @@ def load(connection: Connection, mapping: str) -> list[Intent]:
 
 def declare(connection: Connection, intents: Sequence[Intent]) -> None:
     """Add intents of records that have none."""
+    if not intents:
+        return
     connection.execute(
         insert(_TABLE),
         [

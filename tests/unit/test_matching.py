@@ -6,7 +6,7 @@ import pytest
 
 from engine.ledger.open_operations import OpenStatus
 from schemas.errors import OutcomeUnknown
-from schemas.mapping import Mappings, MatchCriterion, UpdateConflict
+from schemas.mapping import DeletionConflict, Mappings, MatchCriterion, UpdateConflict
 from schemas.outcomes import Outcome
 from systems.in_process import Moment
 from systems.interface import Update
@@ -184,8 +184,9 @@ def test_a_lost_answer_to_a_match_s_first_write_leaves_one_pair() -> None:
         assert len(world.rows(DV, "account")) == 1
 
 
-def test_a_match_that_is_deleted_at_that_moment_is_created_anew() -> None:
-    with new_world(matching(BY_PHONE, update_conflict=UpdateConflict.BUSINESS_CENTRAL)) as world:
+def test_a_match_that_is_deleted_at_that_moment_goes_by_the_policy_for_deletions() -> None:
+    policies = {"update_conflict": UpdateConflict.BUSINESS_CENTRAL, "deletion_conflict": DeletionConflict.RESTORE}
+    with new_world(matching(BY_PHONE, **policies)) as world:
         there = account(world, name="Adatum", telephone1="55", address1_city="Bern")
 
         def deleted(_write: object) -> None:
