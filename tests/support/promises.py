@@ -103,8 +103,8 @@ class Promises:
         """8. What a user wrote stays until somebody who saw it writes something else, or a policy decides."""
         for plan in self._world.plans.in_order():
             for coupling in self._world.couplings(plan.name):
-                if self._is_open(coupling):
-                    continue
+                if self._is_open(coupling) or coupling.generation:
+                    continue  # what was edited in a row that is deleted and restored since, nobody can tell any more
                 for column in plan.columns:
                     if column.two_way and column.column.reference is None and column.name != "city":
                         yield from self._lost(plan, coupling, column.name, users)

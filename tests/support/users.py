@@ -99,8 +99,11 @@ class Users:
         row_id = self._some(system, table)
         if row_id is None:
             return
-        names = [*PLAIN[system, table], *_LOOKUPS.get((system, table), {})]
-        chosen = self.random.sample(names, self.random.randint(1, min(2, len(names))))
+        plain = PLAIN[system, table]
+        others = [*plain[2:], *_LOOKUPS.get((system, table), {})]
+        chosen = [self.random.choice(plain[:2])]  # where users meet
+        if others and self.random.random() < 0.4:
+            chosen.append(self.random.choice(others))
         before = self.world.row(system, table, row_id)
         values = {
             name: self._value(name) if name in PLAIN[system, table] else self._reference(system, table, name)
