@@ -6,7 +6,6 @@ from schemas.outcomes import Outcome
 from tests.support.world import BC, DV, World
 from tests.support.worlds import changed, customer_pair, new_world
 
-
 WHOLE = changed({"update_conflict": UpdateConflict.BUSINESS_CENTRAL})
 
 
