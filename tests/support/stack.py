@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
+from functools import cache, cached_property
 from types import TracebackType
 from typing import Self
 
@@ -21,13 +21,13 @@ from console.web_server import WebServer
 from engine.ledger import couplings, dead_letters, open_operations
 from engine.ledger.clock import utc_now
 from engine.ledger.couplings import Coupling
-from engine.ledger.database import read
+from engine.ledger.database import open_database, read
 from engine.ledger.dead_letters import KeptDeadLetter
 from engine.ledger.log_tables import LogPartition, LogPosition
 from engine.ledger.open_operations import OpenOperation
 from producers.context import ProducerContext
 from schemas import mapping_file
-from schemas.features import Ownership
+from schemas.features import Features, Ownership
 from schemas.mapping_file import LoadedMappings, Source
 from schemas.settings import BusinessCentral, Credentials, Database, Dataverse, Receiver, Settings, Topics, Worker
 from systems.sandbox import BusinessCentralSettings, DataverseSettings, Sandbox, SandboxSettings
@@ -92,6 +92,7 @@ class Stack:
     def __enter__(self) -> Self:
         with ExitStack() as starting:
             starting.enter_context(self.sandbox)
+            starting.callback(self.database.dispose)
             self.composition = starting.enter_context(self._composition())
             self.composition.prepare()
             self._start_receiver(starting)
@@ -132,13 +133,9 @@ class Stack:
         )
 
     @cached_property
-    def _loaded(self) -> LoadedMappings:
-        return mapping_file.load(self.settings.mappings, self.settings.features)
-
-    @property
     def database(self) -> Engine:
-        """The ledger's, for looking."""
-        return self.composition.database
+        """The ledger's, of all processes, and for looking."""
+        return open_database(self.settings.database.connection_url())
 
     @property
     def producer_context(self) -> ProducerContext:
@@ -244,8 +241,9 @@ class Stack:
     def _composition(self, systems: Systems | None = None, mappings: Source | None = None) -> Composition:
         settings = self.settings.model_copy(update={"mappings": (mappings,)}) if mappings else self.settings
         composition = Composition(settings, clock=self._arrangement.clock, wait=soon, systems=systems)
-        if mappings is None:
-            composition.loaded = self._loaded  # reading them takes longer than most tests
+        # Reading mappings, and compiling statements for a database afresh, take longer than most tests.
+        composition.loaded = _load(settings.mappings, settings.features)
+        composition.database = self.database
         return composition
 
     def _start_receiver(self, starting: ExitStack) -> None:
@@ -272,3 +270,8 @@ class Stack:
             process.worker.stop()
         for process in self.processes:
             process.stop()
+
+
+@cache
+def _load(sources: tuple[Source, ...], features: Features) -> LoadedMappings:
+    return mapping_file.load(sources, features)

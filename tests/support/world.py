@@ -57,7 +57,7 @@ Rule: TypeAlias = Callable[[Mapping[str, Value]], Mapping[str, Value]]
 """A business rule: given a row's values, those that it changes."""
 
 
-class _RuledSystem(InProcessSystem):
+class RuledSystem(InProcessSystem):
     """A system with business rules, by table."""
 
     rules: dict[str, Rule]
@@ -274,7 +274,7 @@ class World:
         self.scheduler.offer(None if operations else message, operations)
         self._settle_messages()
 
-    def _system(self, system: System) -> "_RuledSystem":
+    def _system(self, system: System) -> "RuledSystem":
         def heard(kind: in_process.ChangeKind, table: str, row_id: str, tag: str, user: str) -> None:
             if user != "a person":
                 self.written.append((system, table))
@@ -284,7 +284,7 @@ class World:
             tag_seen, user_seen = (tag, user) if system is DV else ("", "")
             self.pending.append(self._event(system, table, row_id, event_kind, tag=tag_seen, user=user_seen))
 
-        made = _RuledSystem(
+        made = RuledSystem(
             system,
             user=WORKER,
             clock=self.now,

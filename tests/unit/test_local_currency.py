@@ -17,8 +17,7 @@ from schemas.features import Features
 from schemas.mapping_file import load
 from schemas.outcomes import Outcome
 from schemas.row import Row, Table, Value
-from systems.in_process import InProcessSystem
-from tests.support.world import BC, DV, World
+from tests.support.world import BC, DV, RuledSystem, World
 
 MAPPINGS = load([Path(str(files("tests.support") / "mappings.yaml"))], Features()).mappings
 
@@ -83,7 +82,7 @@ def test_a_row_of_business_central_for_the_code_is_coupled_as_any_other(world: W
     assert world.couplings("CURRENCY") == []
 
 
-class Meeting(InProcessSystem):
+class Meeting(RuledSystem):
     """Lets two readers see that nothing is there before either goes on."""
 
     both = Barrier(2)
@@ -95,7 +94,9 @@ class Meeting(InProcessSystem):
 
 
 def test_two_workers_at_once_make_one_currency_and_one_coupling(world: World) -> None:
-    world.systems[DV] = world.dv = Meeting(DV)
+    meeting = Meeting(DV)
+    meeting.rules = {}
+    world.systems[DV] = world.dv = meeting
     with ThreadPoolExecutor(2) as threads:
         made = [future.result(30) for future in [threads.submit(couple, world) for _ in range(2)]]
 
