@@ -80,10 +80,6 @@ class Plan:
         """Whether Dataverse holds the reference as an option's number instead of a lookup."""
         return self._choice_targets[column.name]
 
-    def is_writable(self, column: PlannedColumn, system: System) -> bool:
-        """Whether ``system`` has a column to write the value to."""
-        return column.column.name_in(system) is not None
-
     def _planned(self, column: Column, name: str) -> PlannedColumn:
         flows = frozenset(
             direction
