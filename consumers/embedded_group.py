@@ -17,8 +17,8 @@ from engine.ledger.clock import Clock
 from engine.ledger.database import write
 from engine.ledger.log_tables import LogGroup, LogMember, LogPartition, LogPosition
 from engine.ledger.log_topics import partition_ids
+from engine.ledger.many_rows import insert_missing
 from engine.ledger.models import table_of
-from engine.ledger.upsert import insert_missing
 from schemas.errors import Stop
 from schemas.topics import TopicPartition
 

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Engine, bindparam, insert, select, update
+from sqlalchemy import Engine, bindparam, select
 
+from engine.ledger import many_rows
 from engine.ledger.clock import Clock, utc_now
 from engine.ledger.database import read, write
 from engine.ledger.log_signal import log_signal
@@ -18,11 +19,13 @@ from schemas.topics import OutgoingMessage, Publisher
 MAX_BODY = 16 * 1024 * 1024
 """Bytes of the largest body taken."""
 
+_MESSAGES = table_of(LogMessage)
 _PARTITIONS = table_of(LogPartition)
-_ADVANCE = (
-    update(_PARTITIONS)
-    .where(_PARTITIONS.c.id == bindparam("partition"))
-    .values(next_offset=bindparam("next"), last_time=bindparam("time"))
+_ENDS = (
+    select(_PARTITIONS.c.id, _PARTITIONS.c.next_offset, _PARTITIONS.c.last_time)
+    .where(_PARTITIONS.c.id.in_(bindparam("ids", expanding=True)))
+    .order_by(_PARTITIONS.c.id)
+    .with_for_update()
 )
 
 
@@ -44,22 +47,16 @@ class EmbeddedPublisher(Publisher):
         now = self._clock()
         with write(self._engine) as connection:
             # Locked in order of id, so that publishers never wait for each other in a circle.
-            ends = connection.execute(
-                select(LogPartition.id, LogPartition.next_offset, LogPartition.last_time)
-                .where(LogPartition.id.in_({row["partition_id"] for row in rows}))
-                .order_by(LogPartition.id)
-                .with_for_update()
-            ).all()
+            ends = connection.execute(_ENDS, {"ids": sorted({row["partition_id"] for row in rows})}).all()
             offsets = {end.id: end.next_offset for end in ends}
             times = {end.id: max(now, end.last_time) for end in ends}
             for row in rows:
                 partition = row["partition_id"]
                 row["offset"], row["time"] = offsets[partition], times[partition]
                 offsets[partition] += 1
-            connection.execute(insert(LogMessage), rows)
-            connection.execute(
-                _ADVANCE, [{"partition": id_, "next": offsets[id_], "time": times[id_]} for id_ in offsets]
-            )
+            many_rows.insert(connection, _MESSAGES, rows)
+            advanced = [{"at_id": id_, "next_offset": offsets[id_], "last_time": times[id_]} for id_ in offsets]
+            many_rows.update(connection, _PARTITIONS, advanced)
         self._signal.publish()
 
     def close(self) -> None:

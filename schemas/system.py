@@ -1,6 +1,7 @@
 """The two systems of record, and the direction a change travels between them."""
 
 from enum import StrEnum
+from functools import cached_property
 
 
 class System(StrEnum):
@@ -9,7 +10,7 @@ class System(StrEnum):
     BUSINESS_CENTRAL = "business_central"
     DATAVERSE = "dataverse"
 
-    @property
+    @cached_property
     def other(self) -> "System":
         """The system on the other side."""
         return System.DATAVERSE if self is System.BUSINESS_CENTRAL else System.BUSINESS_CENTRAL
@@ -21,17 +22,17 @@ class Direction(StrEnum):
     TO_DATAVERSE = "to_dataverse"
     FROM_DATAVERSE = "from_dataverse"
 
-    @property
+    @cached_property
     def source(self) -> System:
         """The system whose row is read."""
         return System.BUSINESS_CENTRAL if self is Direction.TO_DATAVERSE else System.DATAVERSE
 
-    @property
+    @cached_property
     def destination(self) -> System:
         """The system whose row is written."""
         return self.source.other
 
-    @property
+    @cached_property
     def reverse(self) -> "Direction":
         """The other way round."""
         return Direction.FROM_DATAVERSE if self is Direction.TO_DATAVERSE else Direction.TO_DATAVERSE

@@ -3,27 +3,29 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, bindparam, delete, func, insert, or_, select, tuple_, update
+from sqlalchemy import Connection, Executable, bindparam, delete, func, insert, select, tuple_, union_all
 from sqlalchemy.exc import IntegrityError
 
+from engine.ledger import many_rows
 from engine.ledger.models import CouplingModel, UncoupledModel, table_of
+from engine.ledger.one_of import one_of
 from schemas.row import Value
 from schemas.system import System
 
 _TABLE = table_of(CouplingModel)
 
 # Statements of the hot path are made once: making one costs more than running it.
-_IDS: BindParameter[Sequence[str]] = bindparam("ids", expanding=True)
 _ID_COLUMNS = {System.BUSINESS_CENTRAL: _TABLE.c.bc_id, System.DATAVERSE: _TABLE.c.dv_id}
 _OF_MAPPING = _TABLE.c.mapping == bindparam("mapping")
-_LOAD = {system: select(_TABLE).where(_OF_MAPPING, column.in_(_IDS)) for system, column in _ID_COLUMNS.items()}
-_TAKEN = {system: select(column).where(_OF_MAPPING, column.in_(_IDS)) for system, column in _ID_COLUMNS.items()}
+_LOAD = {system: select(_TABLE).where(_OF_MAPPING, one_of(column, "ids")) for system, column in _ID_COLUMNS.items()}
+_TAKEN = {system: select(column).where(_OF_MAPPING, one_of(column, "ids")) for system, column in _ID_COLUMNS.items()}
 _LOAD_UNCOUPLED = select(UncoupledModel.record_id, UncoupledModel.generation).where(
     UncoupledModel.mapping == bindparam("mapping"),
     UncoupledModel.system == bindparam("system"),
-    UncoupledModel.record_id.in_(_IDS),
+    one_of(table_of(UncoupledModel).c.record_id, "ids"),
 )
 
 
@@ -143,15 +145,26 @@ class Coupled:
 
 def resolve(connection: Connection, wanted: Iterable[Wanted]) -> list[Coupled]:
     """The couplings that any of ``wanted`` names. One query, each branch by index."""
-    branches = [
-        (_TABLE.c.mapping.in_(want.mappings)) & _TABLE.c[want.by].in_(sorted(want.values))
-        for want in wanted
-        if want.values
-    ]
-    if not branches:
+    asked = [want for want in wanted if want.values]
+    if not asked:
         return []
+    parameters: dict[str, Sequence[str]] = {}
+    for number, want in enumerate(asked):
+        parameters[f"mappings_{number}"], parameters[f"values_{number}"] = want.mappings, sorted(want.values)
+    return [Coupled(*row) for row in connection.execute(_resolving(tuple(want.by for want in asked)), parameters)]
+
+
+@cache
+def _resolving(by: tuple[str, ...]) -> Executable:
+    """The query for so many wanted, each by the column named."""
     columns = (_TABLE.c.mapping, _TABLE.c.bc_id, _TABLE.c.bc_key, _TABLE.c.dv_id)
-    return [Coupled(*row) for row in connection.execute(select(*columns).where(or_(*branches)))]
+    branches = [
+        select(*columns).where(
+            one_of(_TABLE.c.mapping, f"mappings_{number}"), one_of(_TABLE.c[name], f"values_{number}")
+        )
+        for number, name in enumerate(by)
+    ]
+    return union_all(*branches)
 
 
 def taken(connection: Connection, mapping: str, system: System, ids: Sequence[str]) -> frozenset[str]:
@@ -165,11 +178,10 @@ def add(connection: Connection, couplings: Sequence[Coupling]) -> None:
     Raises:
         CouplingMoved: one of the rows has been coupled meanwhile.
     """
-    if couplings:
-        try:
-            connection.execute(insert(_TABLE), [_values(coupling) for coupling in couplings])
-        except IntegrityError as error:
-            raise CouplingMoved from error
+    try:
+        many_rows.insert(connection, _TABLE, [_values(coupling) for coupling in couplings])
+    except IntegrityError as error:
+        raise CouplingMoved from error
 
 
 def change(connection: Connection, couplings: Sequence[Coupling]) -> None:
@@ -178,18 +190,11 @@ def change(connection: Connection, couplings: Sequence[Coupling]) -> None:
     Raises:
         CouplingMoved: one of them is not as it was read.
     """
-    if not couplings:
-        return
-    statement = (
-        update(_TABLE)
-        .where(_TABLE.c.id == bindparam("at_id"), _TABLE.c.revision == bindparam("at_revision"))
-        .values({name: bindparam(name) for name in _CHANGEABLE})
-    )
-    parameters = [
+    changed = [
         {**_values(coupling), "at_id": coupling.id, "at_revision": coupling.revision, "revision": coupling.revision + 1}
         for coupling in couplings
     ]
-    if connection.execute(statement, parameters).rowcount != len(couplings):
+    if many_rows.update(connection, _TABLE, changed) != len(couplings):
         raise CouplingMoved
 
 

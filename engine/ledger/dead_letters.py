@@ -6,8 +6,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection, delete, select
 
+from engine.ledger.many_rows import insert_missing
 from engine.ledger.models import DeadLetterModel, table_of
-from engine.ledger.upsert import insert_missing
 from schemas.errors import DeadLetter
 from schemas.topics import Message
 

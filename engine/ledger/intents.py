@@ -9,16 +9,21 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, tuple_
+from sqlalchemy import Connection, bindparam, delete, select
 
+from engine.ledger import many_rows
 from engine.ledger.models import IntentModel, table_of
+from engine.ledger.record_keys import by_lane, of_lane, values_of
 from schemas.operations import OperationKey
 from schemas.row import Value
 from schemas.system import Direction
 
 _TABLE = table_of(IntentModel)
+
+# Statements of the hot path are made once: making one costs more than running it.
 _LOAD = select(_TABLE).where(_TABLE.c.mapping == bindparam("mapping"))
-_KEY = tuple_(_TABLE.c.mapping, _TABLE.c.direction, _TABLE.c.record_id)
+_OUTSTANDING = select(_TABLE.c.mapping, _TABLE.c.direction, _TABLE.c.record_id).where(of_lane(_TABLE))
+_FULFIL = delete(_TABLE).where(of_lane(_TABLE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +57,12 @@ def load(connection: Connection, mapping: str) -> list[Intent]:
 
 def declare(connection: Connection, intents: Sequence[Intent]) -> None:
     """Add intents of records that have none."""
-    if not intents:
-        return
-    connection.execute(
-        insert(_TABLE),
+    many_rows.insert(
+        connection,
+        _TABLE,
         [
             {
-                "mapping": intent.key.mapping,
-                "direction": intent.key.direction.value,
-                "record_id": intent.key.record_id,
+                **values_of(intent.key),
                 "created_id": intent.created_id,
                 "values": intent.values,
                 "at": intent.at,
@@ -72,15 +74,14 @@ def declare(connection: Connection, intents: Sequence[Intent]) -> None:
 
 def outstanding(connection: Connection, keys: Iterable[OperationKey]) -> frozenset[OperationKey]:
     """Which of these records have an intent."""
-    rows = [(key.mapping, key.direction.value, key.record_id) for key in keys]
-    if not rows:
-        return frozenset()
-    found = connection.execute(select(_TABLE.c.mapping, _TABLE.c.direction, _TABLE.c.record_id).where(_KEY.in_(rows)))
-    return frozenset(OperationKey(mapping, Direction(direction), record_id) for mapping, direction, record_id in found)
+    return frozenset(
+        OperationKey(mapping, Direction(direction), record_id)
+        for lane in by_lane(keys)
+        for mapping, direction, record_id in connection.execute(_OUTSTANDING, lane)
+    )
 
 
 def fulfil(connection: Connection, keys: Iterable[OperationKey]) -> None:
     """These rows are coupled, or will not be created: nothing to look for any more."""
-    rows = [(key.mapping, key.direction.value, key.record_id) for key in keys]
-    if rows:
-        connection.execute(delete(_TABLE).where(_KEY.in_(rows)))
+    for lane in by_lane(keys):
+        connection.execute(_FULFIL, lane)

@@ -7,8 +7,8 @@ from sqlalchemy import Connection, Engine, select
 
 from engine.ledger.database import write
 from engine.ledger.log_tables import LogMessage, LogPartition
+from engine.ledger.many_rows import insert_missing
 from engine.ledger.models import table_of
-from engine.ledger.upsert import insert_missing
 from schemas.errors import Stop
 
 

@@ -5,8 +5,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection, or_, select, update
 
+from engine.ledger.many_rows import insert_missing
 from engine.ledger.models import MappingStateModel, table_of
-from engine.ledger.upsert import insert_missing
 from schemas.mapping import Mapping
 from schemas.system import System
 

@@ -6,10 +6,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, insert, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, delete, select, tuple_, update
 
-from engine.ledger.both_ways import either_way, parameters
+from engine.ledger import many_rows
 from engine.ledger.models import OpenOperationModel, OpenWaitModel, table_of
+from engine.ledger.one_of import one_of
+from engine.ledger.record_keys import both_ways, by_lane, either_way, of_lane, values_of
 from schemas.change_event import ChangeKind
 from schemas.operations import OperationKey
 from schemas.system import Direction
@@ -17,13 +19,18 @@ from schemas.system import Direction
 _TABLE = table_of(OpenOperationModel)
 _WAITS = table_of(OpenWaitModel)
 _KEY = tuple_(_TABLE.c.mapping, _TABLE.c.direction, _TABLE.c.record_id)
-_WAIT_KEY = (_WAITS.c.mapping, _WAITS.c.direction, _WAITS.c.record_id)
 
 # Statements of the hot path are made once: making one costs more than running it.
-_LOAD = select(_TABLE).where(either_way(_TABLE))
+_LOAD = either_way(_TABLE)
 _WAITING = select(_TABLE).where(
-    _KEY.in_(select(*_WAIT_KEY).where(_WAITS.c.waits_on.in_(bindparam("references", expanding=True))))
+    _KEY.in_(
+        select(_WAITS.c.mapping, _WAITS.c.direction, _WAITS.c.record_id).where(one_of(_WAITS.c.waits_on, "references"))
+    )
 )
+_CLOSE = delete(_TABLE).where(of_lane(_TABLE))
+_END_WAITS = delete(_WAITS).where(of_lane(_WAITS))
+_CHANGE = update(_TABLE).where(of_lane(_TABLE))
+_WAITS_FOR_NOTHING, _DUE_NO_MORE = _CHANGE.values(waits_on=[]), _CHANGE.values(due_at=None)
 
 
 class OpenStatus(StrEnum):
@@ -77,25 +84,22 @@ def load(
     connection: Connection, mapping: str, direction: Direction, ids: Sequence[str], counter_ids: Sequence[str]
 ) -> dict[OperationKey, OpenOperation]:
     """The open operations of these records, and of their counterparts in the opposite direction. One query."""
-    rows = connection.execute(_LOAD, parameters(mapping, direction, ids, counter_ids))
+    rows = connection.execute(_LOAD, both_ways(mapping, direction, ids, counter_ids))
     return {entry.key: entry for entry in map(_entry, rows)}
 
 
 def put(connection: Connection, entries: Sequence[OpenOperation]) -> None:
     """Add or replace."""
     close(connection, [entry.key for entry in entries])
-    if entries:
-        connection.execute(insert(_TABLE), [_values(entry) for entry in entries])
-    waits = [{**_key(entry.key), "waits_on": on} for entry in entries for on in dict.fromkeys(entry.waits_on)]
-    if waits:
-        connection.execute(insert(_WAITS), waits)
+    many_rows.insert(connection, _TABLE, [_values(entry) for entry in entries])
+    waits = [{**values_of(entry.key), "waits_on": on} for entry in entries for on in dict.fromkeys(entry.waits_on)]
+    many_rows.insert(connection, _WAITS, waits)
 
 
 def close(connection: Connection, keys: Iterable[OperationKey]) -> None:
     """These are not open any more."""
-    rows = [tuple(_key(key).values()) for key in keys]
-    if rows:
-        connection.execute(delete(_TABLE).where(_KEY.in_(rows)))
+    for lane in by_lane(keys):
+        connection.execute(_CLOSE, lane)
 
 
 def waiting_on(connection: Connection, references: Sequence[str]) -> list[OpenOperation]:
@@ -107,10 +111,9 @@ def waiting_on(connection: Connection, references: Sequence[str]) -> list[OpenOp
 
 def stop_waiting(connection: Connection, entries: Sequence[OpenOperation]) -> None:
     """They stay open, but wait for nothing any more: they are about to be tried again."""
-    rows = [tuple(_key(entry.key).values()) for entry in entries]
-    if rows:
-        connection.execute(delete(_WAITS).where(tuple_(*_WAIT_KEY).in_(rows)))
-        connection.execute(update(_TABLE).where(_KEY.in_(rows)).values(waits_on=[]))
+    for lane in by_lane(entry.key for entry in entries):
+        connection.execute(_END_WAITS, lane)
+        connection.execute(_WAITS_FOR_NOTHING, lane)
 
 
 def is_due(connection: Connection, now: datetime) -> bool:
@@ -128,9 +131,8 @@ def take_due(connection: Connection, now: datetime, limit: int) -> list[OpenOper
         .with_for_update(skip_locked=True)
     )
     entries = [_entry(row) for row in connection.execute(statement)]
-    if entries:
-        keys = [tuple(_key(entry.key).values()) for entry in entries]
-        connection.execute(update(_TABLE).where(_KEY.in_(keys)).values(due_at=None))
+    for lane in by_lane(entry.key for entry in entries):
+        connection.execute(_DUE_NO_MORE, lane)
     return entries
 
 
@@ -169,13 +171,9 @@ def _chosen(mapping: str | None, status: OpenStatus | None, record_id: str | Non
     return [_TABLE.c[name] == value for name, value in wanted.items() if value is not None]
 
 
-def _key(key: OperationKey) -> dict[str, str]:
-    return {"mapping": key.mapping, "direction": key.direction.value, "record_id": key.record_id}
-
-
 def _values(entry: OpenOperation) -> dict[str, Any]:
     return {
-        **_key(entry.key),
+        **values_of(entry.key),
         "status": entry.status.value,
         "kind": entry.kind.value,
         "waits_on": list(entry.waits_on),

@@ -9,26 +9,28 @@ does no harm.
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, select
 
+from engine.ledger import many_rows
 from engine.ledger.models import OutboxModel, table_of
+from engine.ledger.one_of import one_of
 from schemas.change_event import ChangeEvent, ChangeKind
 from schemas.system import System
 
 _TABLE = table_of(OutboxModel)
+_REMOVE = delete(_TABLE).where(one_of(_TABLE.c.id, "ids"))
 
 
 def add(connection: Connection, events: Sequence[ChangeEvent], at: datetime) -> None:
     """Add events to publish."""
-    if events:
-        connection.execute(insert(_TABLE), [{"id": event.id, "event": _document(event), "at": at} for event in events])
+    many_rows.insert(connection, _TABLE, [{"id": event.id, "event": _document(event), "at": at} for event in events])
 
 
 def remove(connection: Connection, ids: Iterable[str]) -> None:
     """These are acknowledged."""
     wanted = list(ids)
     if wanted:
-        connection.execute(delete(_TABLE).where(_TABLE.c.id.in_(wanted)))
+        connection.execute(_REMOVE, {"ids": wanted})
 
 
 def left_over(connection: Connection, before: datetime, limit: int) -> list[ChangeEvent]:

@@ -11,16 +11,36 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, and_, bindparam, func, insert, select, update
 
+from engine.ledger.many_rows import insert_missing
 from engine.ledger.models import RunModel, RunRecordModel, RunTableModel, table_of
-from engine.ledger.upsert import insert_missing
+from engine.ledger.one_of import one_of
 from schemas.outcomes import Outcome
 from schemas.system import Direction
 
 _RUNS = table_of(RunModel)
 _TABLES = table_of(RunTableModel)
 _RECORDS = table_of(RunRecordModel)
+
+# Statements of the hot path are made once: making one costs more than running it.
+_OF_TABLE = and_(
+    _RECORDS.c.run_id == bindparam("at_run"),
+    _RECORDS.c.mapping == bindparam("at_mapping"),
+    _RECORDS.c.direction == bindparam("at_direction"),
+)
+# Locked, in one order: a record that two workers have at once has one first outcome.
+_OUTCOMES = (
+    select(_RECORDS.c.record_id, _RECORDS.c.outcome)
+    .where(_OF_TABLE, one_of(_RECORDS.c.record_id, "ids"))
+    .order_by(_RECORDS.c.record_id)
+    .with_for_update()
+)
+_CHANGE_OUTCOME = (
+    update(_RECORDS)
+    .where(_OF_TABLE, _RECORDS.c.record_id == bindparam("at_record"))
+    .values(outcome=bindparam("outcome"))
+)
 
 _PENDING = ""
 _ARRIVED = frozenset({Outcome.INSERTED, Outcome.MODIFIED, Outcome.DELETED, Outcome.COUPLED, Outcome.UNCOUPLED})
@@ -223,29 +243,19 @@ def record_outcomes(
     Left out are records that the run did not register (a parent pulled in from outside the run), and those that have
     arrived and of which nothing new is said (delivered twice, or a deferred reference followed).
     """
-    of_table = (
-        (_RECORDS.c.run_id == run_id) & (_RECORDS.c.mapping == mapping) & (_RECORDS.c.direction == direction.value)
-    )
-    # Locked, in one order: a record that two workers have at once has one first outcome.
-    statement = (
-        select(_RECORDS.c.record_id, _RECORDS.c.outcome)
-        .where(of_table, _RECORDS.c.record_id.in_(list(outcomes)))
-        .order_by(_RECORDS.c.record_id)
-        .with_for_update()
-    )
+    table = {"at_run": run_id, "at_mapping": mapping, "at_direction": direction.value}
     before = {
         row.record_id: row.outcome
-        for row in connection.execute(statement)
+        for row in connection.execute(_OUTCOMES, {**table, "ids": list(outcomes)})
         if row.outcome not in _ARRIVED or outcomes[row.record_id] not in _NOTHING_NEW
     }
     changed = [
-        {"at_record": record_id, "outcome": outcomes[record_id].value}
+        {**table, "at_record": record_id, "outcome": outcomes[record_id].value}
         for record_id, outcome in before.items()
         if outcome != outcomes[record_id].value
     ]
     if changed:
-        record = of_table & (_RECORDS.c.record_id == bindparam("at_record"))
-        connection.execute(update(_RECORDS).where(record).values(outcome=bindparam("outcome")), changed)
+        connection.execute(_CHANGE_OUTCOME, changed)
     first = sum(outcome == _PENDING for outcome in before.values())
     if first:
         connection.execute(_where_table(run_id, mapping, direction).values(processed=_TABLES.c.processed + first))

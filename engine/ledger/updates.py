@@ -6,19 +6,20 @@ Whoever finds one of an earlier attempt does not take its values for a user's: t
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import Connection, delete, insert, select, tuple_
+from sqlalchemy import Connection, delete
 
-from engine.ledger.both_ways import either_way, parameters
+from engine.ledger import many_rows
 from engine.ledger.models import UpdateModel, table_of
+from engine.ledger.record_keys import both_ways, by_lane, either_way, of_lane, values_of
 from schemas.operations import OperationKey
 from schemas.row import Value
 from schemas.system import Direction
 
 _TABLE = table_of(UpdateModel)
-_KEY = tuple_(_TABLE.c.mapping, _TABLE.c.direction, _TABLE.c.record_id)
 
-
-_LOAD = select(_TABLE).where(either_way(_TABLE))
+# Statements of the hot path are made once: making one costs more than running it.
+_LOAD = either_way(_TABLE)
+_FORGET = delete(_TABLE).where(of_lane(_TABLE))
 
 
 def load(
@@ -27,28 +28,16 @@ def load(
     """The values under way of these records, and of their counterparts in the opposite direction. One query."""
     return {
         OperationKey(row.mapping, Direction(row.direction), row.record_id): row.values
-        for row in connection.execute(_LOAD, parameters(mapping, direction, ids, counter_ids))
+        for row in connection.execute(_LOAD, both_ways(mapping, direction, ids, counter_ids))
     }
 
 
 def announce(connection: Connection, updates: Sequence[tuple[OperationKey, dict[str, Value]]]) -> None:
     """Add the canonical values about to be written, by column name; of records that have none."""
-    connection.execute(
-        insert(_TABLE),
-        [
-            {
-                "mapping": key.mapping,
-                "direction": key.direction.value,
-                "record_id": key.record_id,
-                "values": values,
-            }
-            for key, values in updates
-        ],
-    )
+    many_rows.insert(connection, _TABLE, [{**values_of(key), "values": values} for key, values in updates])
 
 
 def forget(connection: Connection, keys: Iterable[OperationKey]) -> None:
     """It is known what became of these."""
-    rows = [(key.mapping, key.direction.value, key.record_id) for key in keys]
-    if rows:
-        connection.execute(delete(_TABLE).where(_KEY.in_(rows)))
+    for lane in by_lane(keys):
+        connection.execute(_FORGET, lane)

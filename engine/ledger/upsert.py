@@ -1,20 +1,12 @@
-"""Statements that the two databases write under different names: insert what is not there, or add to what is."""
+"""Statements that the two databases write under different names: insert a row, or add to what is there."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from functools import cache
 from types import ModuleType
 from typing import Any
 
 from sqlalchemy import Connection, Table
 from sqlalchemy.dialects import postgresql, sqlite
-
-
-def insert_missing(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> int:
-    """Insert the rows whose key is not taken; the number that was. Waits for others inserting the same key."""
-    if not rows:
-        return 0
-    statement: Any = _dialect(connection).insert(table).on_conflict_do_nothing()
-    return connection.execute(statement, list(rows), execution_options={"preserve_rowcount": True}).rowcount
 
 
 def insert_or_add(connection: Connection, table: Table, row: dict[str, Any], add: Collection[str]) -> None:
