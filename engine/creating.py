@@ -43,11 +43,8 @@ def derived_id(mapping: str, source_id: str, generation: int) -> str:
     return str(uuid5(_NAMESPACE, f"{mapping}/{source_id}/{generation}"))
 
 
-def adopt(works: Iterable[Work], announced: Sequence[Intent], context: BatchContext) -> None:
+def adopt(works: Iterable[Work], context: BatchContext) -> None:
     """Couple rows that an earlier attempt created; park where several may be the one.
-
-    Args:
-        announced: all intents of the lane, those of other batches too.
 
     Raises:
         Retry, Stop: of looking.
@@ -60,6 +57,8 @@ def adopt(works: Iterable[Work], announced: Sequence[Intent], context: BatchCont
         candidates = [[rows[intent.created_id]] if intent.created_id in rows else [] for _, intent in tried]
     else:
         candidates = _look_for([intent for _, intent in tried], context)
+    with read(context.database) as connection:
+        announced = intents.load_all(connection, context.plan.name, context.direction)  # those of other batches too
     claimed: set[str] = set()
     for (work, intent), found in zip(tried, candidates, strict=True):
         free = [row for row in found if row.id not in claimed]

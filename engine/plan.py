@@ -1,12 +1,13 @@
 """A mapping made ready to run: what flows which way, and how each column is read and written on each side."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from engine.canonical import canonical_reader, canonical_writer
 from engine.ledger.couplings import Coupling, waiting_key
-from schemas.mapping import Column, Mappings, UpdateConflict
+from schemas.mapping import Column, Mappings, Reference, UpdateConflict
 from schemas.mapping import Mapping as TableMapping
 from schemas.row import Row, Table, Value
 from schemas.system import Direction, System
@@ -36,6 +37,15 @@ class PlannedColumn:
         return len(self.flows) == 2
 
 
+class ReadableColumn(NamedTuple):
+    """A column pair as one system has it: its name, and what it is called there."""
+
+    name: str
+    there: str
+    read: Callable[[Value], Value]
+    reference: Reference | None
+
+
 class Plan:
     """One mapping, ready to run. Immutable after construction."""
 
@@ -60,6 +70,38 @@ class Plan:
     @cached_property
     def _flowing(self) -> dict[Direction, tuple[PlannedColumn, ...]]:
         return {d: tuple(column for column in self.columns if d in column.flows) for d in Direction}
+
+    def readable(self, system: System) -> Sequence[ReadableColumn]:
+        """The column pairs that ``system`` has a column for."""
+        return self._readable[system]
+
+    @cached_property
+    def _readable(self) -> dict[System, tuple[ReadableColumn, ...]]:
+        return {
+            system: tuple(
+                ReadableColumn(column.name, there, column.read[system], column.column.reference)
+                for column in self.columns
+                if (there := column.column.name_in(system)) is not None
+            )
+            for system in System
+        }
+
+    def constants(self, system: System) -> Mapping[str, Value]:
+        """The canonical values of what ``system`` has no column for and stands for all the same, by column name."""
+        return self._constants[system]
+
+    @cached_property
+    def _constants(self) -> dict[System, dict[str, Value]]:
+        return {
+            system: {
+                column.name: column.read[system.other](column.column.constant)
+                for column in self.columns
+                if column.column.name_in(system) is None
+                and column.compared
+                and Direction.out_of(system) in column.flows
+            }
+            for system in System
+        }
 
     @cached_property
     def references(self) -> tuple[PlannedColumn, ...]:

@@ -4,7 +4,6 @@ Only what the batch needs is asked for: intents and notes of uncoupling matter t
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, Engine
 
@@ -18,26 +17,17 @@ from schemas.operations import OperationKey
 from schemas.system import Direction
 
 
-@dataclass(frozen=True, slots=True)
-class Recalled:
-    """What goes for the whole batch.
+def recall(works: Sequence[Work], plan: Plan, direction: Direction, database: Engine) -> Sequence[Intent]:
+    """Fill in coupling, open operations, note of uncoupling and interrupted writes of each work.
 
-    Attributes:
-        intents: rows of the destination that somebody is creating just now, or was when a worker died.
-        counter_intents: the same of the source, from the other side.
+    The answer is which rows of the source, should there be uncoupled ones, are being created just now from the other
+    side, or were when a worker died.
     """
-
-    intents: Sequence[Intent] = field(default_factory=list)
-    counter_intents: Sequence[Intent] = field(default_factory=list)
-
-
-def recall(works: Sequence[Work], plan: Plan, direction: Direction, database: Engine) -> Recalled:
-    """Fill in coupling, open operations, note of uncoupling and interrupted writes of each work."""
     ids = [work.key.record_id for work in works]
     with read(database) as connection:
         coupled = couplings.load(connection, plan.name, direction.source, ids)
         uncoupled = [work for work in works if work.key.record_id not in coupled]
-        recalled = _recall_uncoupled(connection, uncoupled, coupled, plan, direction) if uncoupled else Recalled()
+        counter_intents = _recall_uncoupled(connection, uncoupled, coupled, plan, direction) if uncoupled else []
         counter_ids = [coupling.id_in(direction.destination) for coupling in coupled.values()]
         entries = open_operations.load(connection, plan.name, direction, ids, counter_ids)
         under_way = updates.load(connection, plan.name, direction, ids, counter_ids)
@@ -52,19 +42,19 @@ def recall(works: Sequence[Work], plan: Plan, direction: Direction, database: En
             work.counter_entry = entries.get(counter)
             work.counter_under_way = under_way.get(counter, {})
         work.overwrite = not overwriting.isdisjoint(work.run_ids)
-    return recalled
+    return counter_intents
 
 
 def _recall_uncoupled(
     connection: Connection, works: Sequence[Work], coupled: dict[str, Coupling], plan: Plan, direction: Direction
-) -> Recalled:
+) -> Sequence[Intent]:
     """Intents, and then the couplings once more: an intent that was fulfilled in between shows as a coupling."""
     ids = [work.key.record_id for work in works]
-    announced = intents.load(connection, plan.name)
+    own = intents.load(connection, [work.key for work in works])
+    counter_intents = intents.load_all(connection, plan.name, direction.reverse)
     coupled |= couplings.load(connection, plan.name, direction.source, ids)
     notes = couplings.load_uncoupled(connection, plan.name, direction.source, ids)
-    own = {intent.key.record_id: intent for intent in announced if intent.key.direction is direction}
     for work in works:
         work.uncoupled = notes.get(work.key.record_id)
-        work.intent = own.get(work.key.record_id)
-    return Recalled(list(own.values()), [intent for intent in announced if intent.key.direction is not direction])
+        work.intent = own.get(work.key)
+    return counter_intents

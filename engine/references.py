@@ -11,8 +11,9 @@ from collections.abc import Iterable
 from engine.ledger.couplings import Coupled, Wanted
 from engine.plan import Plan, PlannedColumn
 from schemas.errors import Skip
+from schemas.mapping import Reference
 from schemas.row import Row, Value
-from schemas.system import Direction, System
+from schemas.system import System
 
 ZERO_ID = "00000000-0000-0000-0000-000000000000"
 """Business Central's id of no row: a blank, and what stands for the local currency in its coupling."""
@@ -26,26 +27,31 @@ BY_ID = {System.BUSINESS_CENTRAL: "bc_id", System.DATAVERSE: "dv_id"}
 def wanted(column: PlannedColumn, system: System, value: Value) -> Wanted | None:
     """What the ledger is to be asked about a reference's value in ``system``; ``None`` for a blank."""
     reference = column.column.reference
-    if reference is None or value is None or value in ("", ZERO_ID):
-        return None
-    if system is System.DATAVERSE:
-        return Wanted(reference.to, "dv_id", frozenset((str(value).lower(),)))
-    if reference.by == "id":
-        return Wanted(reference.to, "bc_id", frozenset((str(value).lower(),)))
-    key = str(value).strip().upper()
-    return Wanted(reference.to, "bc_key", frozenset((key,))) if key else None
+    name = _name(reference, system, value) if reference is not None else None
+    return Wanted(reference.to, name[0], frozenset((name[1],))) if reference is not None and name is not None else None
 
 
 def wanted_by(plan: Plan, system: System, rows: Iterable[Row]) -> list[Wanted]:
     """Everything that these rows of ``system`` refer to, gathered into few questions."""
     gathered: dict[tuple[tuple[str, ...], str], set[str]] = defaultdict(set)
-    named = [(column, column.column.name_in(system)) for column in plan.references]
+    referring = [(column.there, column.reference) for column in plan.readable(system) if column.reference is not None]
     for row in rows:
-        for column, name in named:
-            want = wanted(column, system, row.values.get(name)) if name is not None else None
-            if want is not None:
-                gathered[want.mappings, want.by].update(want.values)
+        for there, reference in referring:
+            if (name := _name(reference, system, row.values.get(there))) is not None:
+                gathered[reference.to, name[0]].add(name[1])
     return [Wanted(mappings, by, frozenset(values)) for (mappings, by), values in gathered.items()]
+
+
+def _name(reference: Reference, system: System, value: Value) -> tuple[str, str] | None:
+    """Which of a coupling's columns a reference's value in ``system`` is in, and as what; ``None`` for a blank."""
+    if value is None or value in ("", ZERO_ID):
+        return None
+    if system is System.DATAVERSE:
+        return "dv_id", str(value).lower()
+    if reference.by == "id":
+        return "bc_id", str(value).lower()
+    key = str(value).strip().upper()
+    return ("bc_key", key) if key else None
 
 
 class References:
@@ -62,10 +68,12 @@ class References:
             if one.bc_key is not None:
                 self._found[one.mapping, "bc_key", one.bc_key] = one
 
-    def find(self, want: Wanted) -> Coupled | None:
-        """The coupling of one wanted value; the first mapping that has it counts."""
-        by, value = want.by, want.value
-        return next((found for name in want.mappings if (found := self._found.get((name, by, value)))), None)
+    def find(self, mappings: Iterable[str], by: str, value: str) -> Coupled | None:
+        """The coupling that has ``value`` in its column ``by``; the first of ``mappings`` that has one counts."""
+        for mapping in mappings:
+            if (found := self._found.get((mapping, by, value))) is not None:
+                return found
+        return None
 
     def canonical(self, plan: Plan, system: System, row: Row) -> dict[str, Value]:
         """The canonical values of a row: of every column that ``system`` has, and the constants that it stands for.
@@ -73,21 +81,16 @@ class References:
         Raises:
             Skip: a value does not fit its column's type; the text names the column.
         """
-        values: dict[str, Value] = {}
-        for column in plan.columns:
-            name = column.column.name_in(system)
-            if name is None:
-                if column.compared and Direction.out_of(system) in column.flows:
-                    values[column.name] = column.read[system.other](column.column.constant)
+        values: dict[str, Value] = dict(plan.constants(system))
+        get = row.values.get
+        for name, there, read, reference in plan.readable(system):
+            if reference is not None:
+                values[name] = self._canonical_reference(reference, system, get(there))
                 continue
-            value = row.values.get(name)
-            if column.column.reference is not None:
-                values[column.name] = self._canonical_reference(column, system, value)
-            else:
-                try:
-                    values[column.name] = column.read[system](value)
-                except Skip as error:
-                    raise Skip(f"column {name}: {error.text}", code="type_mismatch") from error
+            try:
+                values[name] = read(get(there))
+            except Skip as error:
+                raise Skip(f"column {there}: {error.text}", code="type_mismatch") from error
         return values
 
     def written(self, plan: Plan, column: PlannedColumn, system: System, value: Value) -> Value:
@@ -103,7 +106,7 @@ class References:
             return int(str(value)) if plan.is_option_reference(column) and value is not None else value
         if value is None:
             return ZERO_ID if reference.by == "id" else ""
-        found = self.find(Wanted(reference.to, "dv_id", frozenset((str(value),))))
+        found = self.find(reference.to, "dv_id", str(value))
         if found is None:
             raise Skip(f"column {column.name}: the record {value} must be coupled first", code="must_be_coupled")
         if reference.by == "id":
@@ -116,12 +119,12 @@ class References:
             )
         return found.bc_key
 
-    def _canonical_reference(self, column: PlannedColumn, system: System, value: Value) -> Value:
-        want = wanted(column, system, value)
-        if want is None:
+    def _canonical_reference(self, reference: Reference, system: System, value: Value) -> Value:
+        name = _name(reference, system, value)
+        if name is None:
             return None
-        found = self.find(want)
-        return found.dv_id if found is not None else f"{_UNCOUPLED}{want.value}"
+        found = self.find(reference.to, *name)
+        return found.dv_id if found is not None else f"{_UNCOUPLED}{name[1]}"
 
 
 def is_uncoupled(value: Value) -> bool:

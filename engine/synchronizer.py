@@ -161,10 +161,10 @@ class Synchronizer:
 
         ``pulls`` takes the parents to pull in, and ``events`` what is in the outbox, whatever happens afterwards.
         """
-        recalled = recall(works, context.plan, context.direction, self._database)
-        creating.adopt(works, recalled.intents, context)
+        counter_intents = recall(works, context.plan, context.direction, self._database)
+        creating.adopt(works, context)
         end_echoes(works, context)
-        deleting.source_gone(read_source(works, context, recalled.counter_intents), context)
+        deleting.source_gone(read_source(works, context, counter_intents), context)
         pulls += pass_gate([work for work in works if work.open], context)
         uncoupled = [work for work in works if work.open and work.coupling is None]
         matching.match(uncoupled, context)

@@ -12,14 +12,14 @@ with what is left to change::
     transient          run it again
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from engine.context import BatchContext
 from engine.decision import decide
 from engine.ledger.couplings import Coupling
 from engine.ledger.open_operations import OpenStatus
 from engine.matching import new_coupling
-from engine.merge import agrees
+from engine.merge import Canonical, agrees
 from engine.work import Work
 from schemas.errors import Reread, RereadReason, Retry, Skip, Stop
 from schemas.outcomes import Outcome
@@ -119,7 +119,9 @@ def _end_unwritten(work: Work, context: BatchContext) -> None:
     coupling = before.copy()
     coupling.base, work.carry_back = merged.base, merged.carry_back
     if work.destination_row is not None:
-        work.agreed = _note_version(work, coupling, context.direction.destination, work.destination_row, context)
+        destination, row = context.direction.destination, work.destination_row
+        there = _readable(destination, row, context)
+        work.agreed = _note_version(work, coupling, destination, row, there)
     _end(work, coupling, context, work.found or Outcome.UNCHANGED)
 
 
@@ -127,14 +129,15 @@ def _end_written(work: Work, row: Row, context: BatchContext) -> None:
     """Written: couple, and see whether the destination kept what it was given."""
     destination = context.direction.destination
     merged, before = work.merge, work.coupling
+    there = _readable(destination, row, context)
     if before is None:
-        coupling, outcome = new_coupling(work, context, row, _first_base(work, row, context)), Outcome.INSERTED
+        coupling, outcome = new_coupling(work, context, row, _first_base(work, there, context)), Outcome.INSERTED
     else:
         coupling, outcome = before.copy(), work.found or Outcome.MODIFIED
     if merged is not None:
         coupling.base, work.carry_back = merged.base, merged.carry_back
-    work.agreed = _note_version(work, coupling, destination, row, context)
-    if one_way := _not_kept_one_way(work, row, coupling.base, context):
+    work.agreed = _note_version(work, coupling, destination, row, there)
+    if one_way := _not_kept_one_way(work, there, coupling.base, context):
         coupling.bounces = _BOUNCE_LIMIT + 1
         _leave_in_peace(work, f"changed what was written to {', '.join(one_way)}")
     elif not work.agreed and not work.carry_back:
@@ -147,9 +150,8 @@ def _end_written(work: Work, row: Row, context: BatchContext) -> None:
     _end(work, coupling, context, outcome)
 
 
-def _not_kept_one_way(work: Work, row: Row, base: Mapping[str, Value], context: BatchContext) -> list[str]:
+def _not_kept_one_way(work: Work, there: Canonical, base: Canonical, context: BatchContext) -> list[str]:
     """Columns that the destination did not keep, and that cannot be carried back to the source."""
-    there = _readable(context.direction.destination, row, context)
     one_way = (column.name for column in work.plan.flowing(context.direction) if column.compared and not column.two_way)
     return [name for name in one_way if name in there and name in base and there[name] != base[name]]
 
@@ -159,12 +161,12 @@ def _leave_in_peace(work: Work, what: str) -> None:
     work.error = Skip(f"the other side {what}; see which rule there does it", code=NOT_KEPT)
 
 
-def _first_base(work: Work, row: Row, context: BatchContext) -> dict[str, Value]:
+def _first_base(work: Work, there: Canonical, context: BatchContext) -> dict[str, Value]:
     """What both rows of a new pair have: what was written, what is equal anyway.
 
     Where nothing was written (deferred, or a blank that never is), it is what the system put there itself.
     """
-    source, there = work.source, _readable(context.direction.destination, row, context)
+    source = work.source
     base = {name: value for name, value in source.items() if name in there and there[name] == value}
     for column in work.plan.flowing(context.direction):
         if column.compared:
@@ -177,7 +179,7 @@ def _end(work: Work, coupling: Coupling, context: BatchContext, outcome: Outcome
     if work.row is None:
         raise ValueError("a row that was not read cannot be coupled")
     source = context.direction.source
-    work.agreed &= _note_version(work, coupling, source, work.row, context)
+    work.agreed &= _note_version(work, coupling, source, work.row, work.source)
     if work.deferred:
         coupling.set_version(source, None)  # not settled before the reference has followed
         work.agreed = False
@@ -191,9 +193,8 @@ def _end(work: Work, coupling: Coupling, context: BatchContext, outcome: Outcome
     work.end(outcome, work.error, status=work.status)
 
 
-def _note_version(work: Work, coupling: Coupling, system: System, row: Row, context: BatchContext) -> bool:
-    """Record the row's version where it agrees with the base, and the key that others know it by."""
-    values = work.source if system is context.direction.source else _readable(system, row, context)
+def _note_version(work: Work, coupling: Coupling, system: System, row: Row, values: Canonical) -> bool:
+    """Record the row's version where its ``values`` agree with the base, and the key that others know it by."""
     settled = bool(values) and agrees(work.plan, system, values, coupling.base)
     coupling.set_version(system, row.version or None if settled else None)
     if system is System.BUSINESS_CENTRAL:

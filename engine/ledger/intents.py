@@ -8,6 +8,7 @@ meets an uncoupled row that an intent describes knows whose it is, and waits for
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, select
 
@@ -21,7 +22,8 @@ from schemas.system import Direction
 _TABLE = table_of(IntentModel)
 
 # Statements of the hot path are made once: making one costs more than running it.
-_LOAD = select(_TABLE).where(_TABLE.c.mapping == bindparam("mapping"))
+_LOAD = select(_TABLE).where(of_lane(_TABLE))
+_ALL = select(_TABLE).where(_TABLE.c.mapping == bindparam("mapping"), _TABLE.c.direction == bindparam("direction"))
 _OUTSTANDING = select(_TABLE.c.mapping, _TABLE.c.direction, _TABLE.c.record_id).where(of_lane(_TABLE))
 _FULFIL = delete(_TABLE).where(of_lane(_TABLE))
 
@@ -47,12 +49,16 @@ def waiting_key(key: OperationKey) -> str:
     return f"{key.mapping} {key.direction} {key.record_id} created"
 
 
-def load(connection: Connection, mapping: str) -> list[Intent]:
-    """All intents of a mapping, both ways: what is being created just now, or was when a worker died."""
-    return [
-        Intent(OperationKey(row.mapping, Direction(row.direction), row.record_id), row.created_id, row.values, row.at)
-        for row in connection.execute(_LOAD, {"mapping": mapping})
-    ]
+def load(connection: Connection, keys: Iterable[OperationKey]) -> dict[OperationKey, Intent]:
+    """The intents of these records."""
+    rows = (row for lane in by_lane(keys) for row in connection.execute(_LOAD, lane))
+    return {intent.key: intent for intent in map(_intent, rows)}
+
+
+def load_all(connection: Connection, mapping: str, direction: Direction) -> list[Intent]:
+    """All intents of a lane: what is being created just now, or was when a worker died."""
+    rows = connection.execute(_ALL, {"mapping": mapping, "direction": direction.value})
+    return [_intent(row) for row in rows]
 
 
 def declare(connection: Connection, intents: Sequence[Intent]) -> None:
@@ -85,3 +91,8 @@ def fulfil(connection: Connection, keys: Iterable[OperationKey]) -> None:
     """These rows are coupled, or will not be created: nothing to look for any more."""
     for lane in by_lane(keys):
         connection.execute(_FULFIL, lane)
+
+
+def _intent(row: Any) -> Intent:
+    key = OperationKey(row.mapping, Direction(row.direction), row.record_id)
+    return Intent(key, row.created_id, row.values, row.at)

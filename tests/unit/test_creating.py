@@ -13,7 +13,7 @@ from schemas.errors import OutcomeUnknown, Retry, Skip
 from schemas.mapping import DeletionConflict
 from schemas.outcomes import Outcome
 from schemas.row import Value
-from schemas.system import System
+from schemas.system import Direction, System
 from systems.in_process import Moment
 from systems.interface import Create
 from tests.support.hooks import always, at_first, crash_at, doing, failing, nothing
@@ -28,7 +28,8 @@ SIDES = [
 
 def outstanding(world: World) -> int:
     with read(world.database) as connection:
-        return sum(len(intents.load(connection, plan.name)) for plan in world.plans.in_order())
+        lanes = [(plan.name, direction) for plan in world.plans.in_order() for direction in Direction]
+        return sum(len(intents.load_all(connection, *lane)) for lane in lanes)
 
 
 @pytest.mark.parametrize(("system", "table", "values", "other", "counter_table"), SIDES)
