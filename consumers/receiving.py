@@ -28,6 +28,9 @@ _log = structlog.get_logger()
 _POLL = 500
 """Messages taken at once, at most."""
 
+_SETTLE_EVERY = 0.1
+"""Seconds between two settlements: settling every message by itself costs more than all the rest of receiving it."""
+
 _REVOKE_PATIENCE = 8.0
 """Seconds that partitions wait for what has begun; less than a broker takes a member for dead that does not poll."""
 
@@ -54,6 +57,7 @@ class Receiving:
         sweep: StartSweep,
         *,
         clock: Callable[[], datetime],
+        monotonic: Callable[[], float],
         max_in_flight: int,
     ) -> None:
         self._subscriber = subscribe(self._revoked)
@@ -62,16 +66,21 @@ class Receiving:
         self._database = database
         self._sweep = sweep
         self._clock = clock
+        self._monotonic = monotonic
+        self._settled_at = monotonic()
         self._max_in_flight = max_in_flight
         self._paused = False
 
     def turn(self, timeout: float) -> int:
-        """Take what is there, waiting up to ``timeout`` seconds for it, and settle what is finished; messages taken.
+        """Take what is there, waiting up to ``timeout`` seconds for it, and settle what is finished now and then.
+
+        The answer is how many messages were taken.
 
         Raises:
             Retry, Stop: of the broker, or of the database that dead letters go to; nothing is lost.
         """
-        self.settle()
+        if self._monotonic() - self._settled_at >= _SETTLE_EVERY:
+            self.settle()
         self._balance()
         messages = self._subscriber.poll(_POLL, timeout)
         if messages:
@@ -87,6 +96,7 @@ class Receiving:
         finished = self._scheduler.finished()
         if finished:
             self._subscriber.settle(finished)
+        self._settled_at = self._monotonic()
 
     def leave(self) -> None:
         """Settle what is finished, and leave the group.

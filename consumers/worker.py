@@ -96,6 +96,7 @@ class Worker:
                 database,
                 self._start_sweep,
                 clock=clock,
+                monotonic=monotonic,
                 max_in_flight=limits.max_in_flight,
             )
             for subscribe in subscribers

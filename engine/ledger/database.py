@@ -170,6 +170,7 @@ def _open_sqlite(url: URL) -> Engine:
         poolclass=QueuePool,
         pool_size=pool_size,
         max_overflow=max_overflow,
+        pool_reset_on_return=None,  # every transaction ends in its block
         hide_parameters=True,
         connect_args={"timeout": _LOCK_TIMEOUT, "check_same_thread": False},
     )
@@ -208,7 +209,8 @@ def _prepare_sqlite(connection: Any, _entry: ConnectionPoolEntry) -> None:
 def _begin_sqlite(connection: Connection) -> None:
     """Take the write lock at once: a reader that turns writer later would fail where two meet, not wait."""
     read_only = connection.get_execution_options().get("read_only", False)
-    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+    driver: Any = connection.connection.dbapi_connection  # a fifth of the price of going through SQLAlchemy
+    driver.execute("BEGIN" if read_only else "BEGIN IMMEDIATE")
 
 
 def _turn(engine: Engine) -> AbstractContextManager[object]:

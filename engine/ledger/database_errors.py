@@ -53,6 +53,10 @@ def database_errors(url: URL) -> Iterator[None]:
         if trouble := translate(error, url):
             raise trouble from error
         raise
+    except sqlite3.Error as error:  # of beginning a transaction, which does not go through SQLAlchemy
+        if trouble := _of_sqlite(error, url):
+            raise trouble from error
+        raise
 
 
 def translate(error: exc.DBAPIError, url: URL) -> SyncError | None:

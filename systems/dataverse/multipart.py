@@ -7,7 +7,6 @@ the boundary.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from email.message import Message
-from email.parser import BytesHeaderParser, BytesParser
 
 from schemas.json_codec import encode
 from schemas.row import Value
@@ -55,28 +54,36 @@ def batch_answers(content_type: str, body: bytes) -> dict[int, Answer]:
 
     Told apart by Content-ID where the system sends it back, else by order. Line ends may be LF alone.
     """
-    message = BytesParser().parsebytes(b"Content-Type: " + content_type.encode("latin-1") + b"\r\n\r\n" + body)
     answers: dict[int, Answer] = {}
-    for order, part in enumerate(_leaves(message), start=1):
-        content_id = str(part.get("Content-ID", "")).strip("<> ")
-        answer = _answer(part)
+    for order, part in enumerate(_parts(content_type, body), start=1):
+        head, http = _split(part)
+        content_id = head.get("content-id", "").strip("<> ")
+        answer = _answer(http)
         if answer is not None:
             answers[(int(content_id) if content_id.isdigit() else order) - 1] = answer
     return answers
 
 
-def _leaves(message: Message) -> list[Message]:
-    return [part for part in message.walk() if part.get_content_type() == "application/http"]
+def _parts(content_type: str, body: bytes) -> Sequence[bytes]:
+    """What stands between the boundaries. Split by hand: the standard library's parser takes as long as all the rest."""
+    described = Message()
+    described["content-type"] = content_type
+    boundary = str(described.get_param("boundary", "")).encode()
+    pieces = (b"\n" + body.replace(b"\r\n", b"\n")).split(b"\n--" + boundary)
+    return [piece.removeprefix(b"\n") for piece in pieces[1:] if not piece.startswith(b"--")]
 
 
-def _answer(part: Message) -> Answer | None:
-    payload = part.get_payload(decode=True)
-    if not isinstance(payload, bytes):
-        return None
-    status_line, _, rest = payload.lstrip().replace(b"\r\n", b"\n").partition(b"\n")
+def _split(message: bytes) -> tuple[dict[str, str], bytes]:
+    """Headers by their names in lower case, and what follows the blank line."""
+    head, _, body = message.partition(b"\n\n")
+    pairs = (line.partition(":") for line in head.decode("latin-1").splitlines())
+    return {name.strip().lower(): value.strip() for name, _, value in pairs}, body
+
+
+def _answer(http: bytes) -> Answer | None:
+    status_line, _, rest = http.lstrip().partition(b"\n")
     words = status_line.split(maxsplit=2)
     if len(words) < 2 or not words[0].startswith(b"HTTP/") or not words[1].isdigit():
         return None
-    head, _, body = rest.partition(b"\n\n")
-    headers = {name.lower(): str(value) for name, value in BytesHeaderParser().parsebytes(head + b"\n\n").items()}
+    headers, body = _split(rest)
     return Answer(int(words[1]), headers, json_or_none(body.strip()))

@@ -19,6 +19,7 @@ def _short_turns() -> Iterator[None]:
     """Workers settle what is finished, and hear that they are to stop, with their next turn: sooner at rest."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("consumers.worker._TURN", 0.03)
+        patch.setattr("consumers.receiving._SETTLE_EVERY", 0.0)
         yield
 
 
