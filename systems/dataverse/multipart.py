@@ -65,7 +65,7 @@ def batch_answers(content_type: str, body: bytes) -> dict[int, Answer]:
 
 
 def _parts(content_type: str, body: bytes) -> Sequence[bytes]:
-    """What stands between the boundaries. Split by hand: the standard library's parser takes as long as all the rest."""
+    """What stands between the boundaries; split by hand, since the library's parser costs as much as all the rest."""
     described = Message()
     described["content-type"] = content_type
     boundary = str(described.get_param("boundary", "")).encode()
