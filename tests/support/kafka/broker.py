@@ -17,7 +17,7 @@ class KafkaBroker(Broker):
     """The cluster at ``bootstrap``, with topics and groups under names of this test's own."""
 
     max_body = MAX_BODY
-    _POLL_TIMEOUT = 3.0
+    _POLL_TIMEOUT = 4.0
 
     def __init__(self, bootstrap: str, prefix: str | None = None) -> None:
         self._bootstrap = bootstrap
