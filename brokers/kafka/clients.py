@@ -16,6 +16,9 @@ BOOTSTRAP_TIMEOUT = 10.0
 REQUEST_TIMEOUT = 10.0
 """Seconds within which a broker has to answer one request."""
 
+_RECONNECT = 2.0
+"""Seconds between two attempts to reach a broker that is away, at most."""
+
 T = TypeVar("T")
 
 
@@ -41,6 +44,7 @@ def opened(client: Callable[..., T], options: Options, *, network: NetworkSelect
     timeouts = {
         "bootstrap_timeout_ms": milliseconds(BOOTSTRAP_TIMEOUT),
         "request_timeout_ms": milliseconds(REQUEST_TIMEOUT),
+        "reconnect_backoff_max_ms": milliseconds(_RECONNECT),
     }
     try:
         return client(**{**timeouts, **options, **more, "kafka_client": connect})

@@ -172,6 +172,46 @@ def test_a_dead_letter_is_copied_with_where_it_was_and_why(
     }
 
 
+def test_a_broker_that_is_away_and_comes_back_is_gone_on_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("brokers.kafka.clients", "producers.kafka"):
+        monkeypatch.setattr(f"{module}.REQUEST_TIMEOUT", 1.0)
+    monkeypatch.setattr("producers.kafka._DELIVERY_TIMEOUT", 2.0)
+    monkeypatch.setattr("consumers.kafka_member._TIMEOUT", 1000)
+    monkeypatch.setattr("consumers.kafka._LOOK_AROUND", 0.2)
+    with kafka_cluster(given=False) as cluster:
+        (node,) = cluster.nodes
+        broker = KafkaBroker(cluster.bootstrap)
+        broker.create_topic(broker.topic, 1)
+        publisher, reader = broker.publisher(), broker.subscriber([broker.topic], "group", "a")
+        publisher.publish(broker.topic, [OutgoingMessage("key", b"before")])
+        before = eventually(lambda: reader.poll(10, 0.1))
+        reader.settle(before)
+
+        node.kill()
+        with pytest.raises(Retry, match="Kafka is away"):
+            publisher.publish(broker.topic, [OutgoingMessage("key", b"lost, and nobody was told otherwise")])
+        with pytest.raises(Retry, match="Kafka is away"):
+            eventually(lambda: reader.poll(10, 0.1))
+        with pytest.raises(Retry, match="Kafka is away"):
+            eventually(lambda: reader.lag() is None)
+
+        node.start()
+        eventually(cluster.is_up, within=60)
+        eventually(lambda: _succeeds(lambda: publisher.publish(broker.topic, [OutgoingMessage("key", b"after")])), 30)
+        after: list[Message] = []
+
+        def read_on() -> bool:
+            try:
+                after.extend(reader.poll(10, 0.1))
+            except Retry:
+                return False
+            return bool(after) and after[-1].body == b"after"
+
+        eventually(read_on, within=30)
+        assert before[0].offset not in {message.offset for message in after}, "its position was kept"
+        broker.close()
+
+
 def test_when_a_leader_dies_in_the_middle_nothing_is_lost_and_keys_keep_their_order() -> None:
     """Three brokers, each message on all of them."""
     with kafka_cluster(3, given=False) as cluster:
