@@ -1,6 +1,7 @@
 """Kafka's publisher: idempotent, acknowledged by every replica in sync."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from threading import Lock
 
 from kafka import KafkaProducer
@@ -46,6 +47,8 @@ class KafkaPublisher(Publisher):
             producer.flush(timeout=_DELIVERY_TIMEOUT + REQUEST_TIMEOUT)
         for one, message in zip(sent, messages, strict=True):
             if isinstance(one.exception, KafkaError):
+                if not one.exception.retriable:
+                    self._discard(producer)
                 raise named(one.exception, f"publishing {message.key} to {topic}")
 
     def close(self) -> None:
@@ -54,6 +57,14 @@ class KafkaPublisher(Publisher):
             if self._producer is not None:
                 self._producer.close(timeout=REQUEST_TIMEOUT)
                 self._producer = None
+
+    def _discard(self, producer: KafkaProducer) -> None:
+        """An idempotent producer that has failed for good never publishes again: the next call makes another."""
+        with self._lock:
+            if self._producer is producer:
+                self._producer = None
+        with suppress(KafkaError):
+            producer.close(timeout=REQUEST_TIMEOUT)
 
     def _open(self, topic: str) -> KafkaProducer:
         """The one producer. A topic is looked for once: the library cannot tell a missing one from a slow broker."""

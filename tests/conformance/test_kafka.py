@@ -14,7 +14,7 @@ from consumers.dead_letters import DeadLetters
 from consumers.kafka import KafkaSubscriber
 from engine.ledger import dead_letters
 from engine.ledger.database import open_database, read
-from schemas.errors import DeadLetter, Retry, Stop
+from schemas.errors import DeadLetter, Retry, Skip, Stop
 from schemas.topic_keeping import WantedTopic
 from schemas.topics import Message, OutgoingMessage, TopicPartition
 from tests.support.clocks import ShiftedClock
@@ -121,6 +121,17 @@ def test_a_topic_that_would_lose_something_is_found(
         (fault,) = topics.faults(WantedTopic(name, 1, timedelta(days=5)))
     assert found in fault.found
     assert remedy in fault.remedy
+
+
+def test_a_broker_that_takes_less_refuses_the_message_and_takes_the_next(broker: KafkaBroker) -> None:
+    small = f"{broker.topic}.small"
+    with KafkaAdminClient(**broker.options) as admin:
+        admin.create_topics({small: {"configs": {"max.message.bytes": "1000"}}}, wait_for_metadata=True)
+    publisher = broker.publisher()
+    with pytest.raises(Skip, match="large"):
+        publisher.publish(small, [OutgoingMessage("large", bytes(2000))])
+    publisher.publish(small, [OutgoingMessage("next", b"1")])
+    assert [message.key for message in broker.subscriber([small], "group", "a").poll(10, 10.0)] == ["next"]
 
 
 def test_a_copy_more_than_there_are_brokers_cannot_be_made(broker: KafkaBroker) -> None:
