@@ -16,7 +16,7 @@ help: ## say what there is
 demo: $(READY) ## run Twinrow against a sandbox of both systems
 	$(VENV)/bin/twinrow demo $(ARGS)
 
-test: $(READY) ## run all tests, on a real PostgreSQL too (ARGS="-k name" for some)
+test: $(READY) ## run all tests, on a real PostgreSQL and a real Kafka, too (ARGS="-k name" for some)
 	$(VENV)/bin/pytest $(ARGS)
 
 lint: $(READY) ## check style, types and the import rules

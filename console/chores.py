@@ -1,12 +1,9 @@
 """The chores of a process that works: what they are, for :mod:`console.housekeeping` to do."""
 
-from datetime import timedelta
-
 import structlog
 
 from console.composition import Composition
 from console.housekeeping import Housekeeping
-from engine.ledger.log_retention import prune
 from engine.local_currency import LocalCurrency
 from producers import full_sync
 
@@ -21,9 +18,6 @@ def housekeeping(composition: Composition) -> Housekeeping:
         for run_id in full_sync.restore_after_crash(database, composition.clock()):
             _log.warning("a full sync has died: only-coupled is what it was before", run=run_id)
 
-    def forget_old_messages() -> None:
-        prune(database, composition.topic, before=composition.clock() - timedelta(days=settings.topics.retention_days))
-
     local_currency = LocalCurrency(
         settings.business_central.local_currency,
         composition.plans,
@@ -36,6 +30,6 @@ def housekeeping(composition: Composition) -> Housekeeping:
         [
             ("restore only-coupled", restore),
             ("couple the local currency", local_currency.couple),
-            ("forget old messages", forget_old_messages),
+            ("forget old messages", composition.broker.forget_old_messages),
         ]
     )

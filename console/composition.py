@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from functools import cached_property, partial
 from types import TracebackType
 from typing import Self
@@ -11,19 +11,17 @@ from uuid import uuid4
 from sqlalchemy import Engine
 from starlette.applications import Starlette
 
+from console.brokers import Broker, BrokerContext, broker_of
 from console.failures import Misconfigured
 from console.principals import Principal
-from consumers.embedded_log import EmbeddedSubscriber
 from consumers.executor import Observer
 from consumers.worker import Limits, Worker
 from engine.ledger.clock import Clock, utc_now
 from engine.ledger.database import open_database
-from engine.ledger.log_topics import create_topic
 from engine.ledger.migrations import migrate
 from engine.plan import Plans
 from engine.synchronizer import Synchronizer
 from producers.context import ProducerContext
-from producers.embedded_log import EmbeddedPublisher
 from producers.receiver import create_app
 from producers.sweep import Sweep
 from schemas import mapping_file
@@ -101,15 +99,24 @@ class Composition:
         return self.settings.topics.changes
 
     @cached_property
+    def broker(self) -> Broker:
+        """The message broker; connects on first use."""
+        return broker_of(BrokerContext(self.settings, lambda: self.database, self.clock, self.new_id))
+
+    @cached_property
     def publisher(self) -> Publisher:
         """Puts events on topics."""
-        publisher = EmbeddedPublisher(self.database, clock=self.clock)
+        publisher = self.broker.publisher()
         self._closing.callback(publisher.close)
         return publisher
 
-    def subscriber(self, group: str, member: str, on_revoke: RevokeListener | None = None) -> Subscriber:
-        """A member of ``group`` that reads the changes; whoever asks for it closes it."""
-        return EmbeddedSubscriber(self.database, [self.topic], group, member, on_revoke, clock=self.clock)
+    def subscriber(self, group: str, member: str | None = None, on_revoke: RevokeListener | None = None) -> Subscriber:
+        """A member of ``group`` that reads the changes; whoever asks for it closes it.
+
+        Args:
+            member: its lasting name, unique in the group; ``None``: it has none.
+        """
+        return self.broker.subscriber(group, member, on_revoke)
 
     @cached_property
     def principals(self) -> Mapping[System, tuple[Principal, ...]]:
@@ -154,7 +161,7 @@ class Composition:
         """A worker of the settings' group, which closes its subscriber itself when it ends."""
         wanted = self.settings.worker
         return Worker(
-            [partial(self.subscriber, wanted.group, wanted.member or self.new_id())],
+            [partial(self.subscriber, wanted.group, wanted.member)],
             self.publisher,
             self.topic,
             self.plans,
@@ -166,6 +173,7 @@ class Composition:
             new_id=self.new_id,
             limits=Limits(threads=wanted.threads, max_in_flight=wanted.max_in_flight),
             observer=observer,
+            dead_letter_topic=self.settings.topics.dead_letter_topic,
         )
 
     def receiver_app(self) -> Starlette:
@@ -196,11 +204,13 @@ class Composition:
         """Bring the database's schema up to date, and make the topics that are not there.
 
         Raises:
-            Retry: the database is away or locked.
-            Stop: it refuses, or the topic is there with another number of partitions.
+            Retry: the database is away or locked, or the broker is away.
+            Stop: one of them refuses, or a topic is there with another number of partitions.
         """
         migrate(self.database)
-        create_topic(self.database, self.topic, self.settings.topics.partitions)
+        with closing(self.broker.topics()) as topics:
+            for wanted in self.broker.wanted():
+                topics.create(wanted)
 
     def _real_systems(self) -> dict[System, RecordSystem]:
         business_central, dataverse = self.settings.business_central, self.settings.dataverse

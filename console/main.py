@@ -26,6 +26,7 @@ from console.commands import (
     sandbox,
     schema,
     sync_modified,
+    topics,
     validate,
 )
 from console.failures import Failure, failure_of
@@ -104,6 +105,7 @@ app.command("inspect", rich_help_panel=LOOK)(inspect.inspect)
 
 app.add_typer(parked.app, name="parked", rich_help_panel=MEND)
 app.add_typer(dead_letters.app, name="dead-letters", rich_help_panel=MEND)
+app.add_typer(topics.app, name="topics", rich_help_panel=MEND)
 
 app.command("validate", rich_help_panel=CHECK)(validate.validate)
 app.command("doctor", rich_help_panel=CHECK)(doctor.doctor)

@@ -8,19 +8,16 @@ same change, and Business Central, which takes no ids for new rows, would get it
 """
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from typing import TypeAlias
 
 import structlog
-from sqlalchemy import Engine
 
+from consumers.dead_letters import DeadLetters, Letter
 from engine.intake import Intake
-from engine.ledger import dead_letters
-from engine.ledger.database import write
 from engine.operation import Operation
 from engine.scheduler import Scheduler
 from schemas import incoming
-from schemas.errors import DeadLetter, Retry
+from schemas.errors import Retry
 from schemas.topics import Message, RevokeListener, Subscriber, TopicPartition
 
 _log = structlog.get_logger()
@@ -53,23 +50,22 @@ class Receiving:
         subscribe: Subscribe,
         intake: Intake,
         scheduler: Scheduler,
-        database: Engine,
+        dead_letters: DeadLetters,
         sweep: StartSweep,
         *,
-        clock: Callable[[], datetime],
         monotonic: Callable[[], float],
         max_in_flight: int,
     ) -> None:
         self._subscriber = subscribe(self._revoked)
         self._intake = intake
         self._scheduler = scheduler
-        self._database = database
+        self._dead_letters = dead_letters
         self._sweep = sweep
-        self._clock = clock
         self._monotonic = monotonic
         self._settled_at = monotonic()
         self._max_in_flight = max_in_flight
         self._paused = False
+        self._untaken: Sequence[Message] = []
 
     def turn(self, timeout: float) -> int:
         """Take what is there, waiting up to ``timeout`` seconds for it, and settle what is finished now and then.
@@ -77,14 +73,16 @@ class Receiving:
         The answer is how many messages were taken.
 
         Raises:
-            Retry, Stop: of the broker, or of the database that dead letters go to; nothing is lost.
+            Retry, Stop: of the broker, or of the database that dead letters go to; nothing is lost: messages that were
+                polled are taken by the next turn.
         """
         if self._monotonic() - self._settled_at >= _SETTLE_EVERY:
             self.settle()
         self._balance()
-        messages = self._subscriber.poll(_POLL, timeout)
-        if messages:
-            self._take(messages)
+        messages = self._untaken or self._subscriber.poll(_POLL, timeout)
+        self._untaken = messages
+        self._take(messages)
+        self._untaken = []
         return len(messages)
 
     def settle(self) -> None:
@@ -129,7 +127,7 @@ class Receiving:
             self._paused = False
 
     def _take(self, messages: Sequence[Message]) -> None:
-        letters: list[tuple[Message, DeadLetter]] = []
+        letters: list[Letter] = []
         scheduled: list[tuple[Message, list[Operation]]] = []
         for message in messages:
             reading = incoming.read(message.body, headers=message.headers, received=message.time)
@@ -137,10 +135,7 @@ class Receiving:
             scheduled.append((message, self._intake.operations(message, reading.events)))
         if letters:
             # Before anything of these messages can finish: a dead letter is in the ledger before its position passes.
-            with write(self._database) as connection:
-                dead_letters.keep(connection, letters, self._clock())
-            for message, reason in letters:
-                _log.warning("dead letter", reason=reason.code, text=reason.text, topic=message.topic, key=message.key)
+            self._dead_letters.keep(letters)
         for message, operations in scheduled:
             self._scheduler.offer(None if operations else message, [one for one in operations if one.sweep is None])
             for operation in operations:

@@ -18,6 +18,7 @@ from typing import TypeAlias
 import structlog
 from sqlalchemy import Engine
 
+from consumers.dead_letters import DeadLetters
 from consumers.due import Due
 from consumers.executor import Executor, Observer, Published
 from consumers.receiving import Receiving, Subscribe
@@ -63,6 +64,7 @@ class Worker:
 
     Args:
         observer: hears of every batch.
+        dead_letter_topic: where messages are copied to which cannot be read; ``None``: the ledger alone has them.
     """
 
     def __init__(
@@ -80,6 +82,7 @@ class Worker:
         new_id: Callable[[], str],
         limits: Limits = Limits(),
         observer: Observer = lambda _batch, _result: None,
+        dead_letter_topic: str | None = None,
     ) -> None:
         self._sweep = sweep
         self._limits = limits
@@ -88,14 +91,14 @@ class Worker:
         self._scheduler = Scheduler({plan.name: plan.rank for plan in plans.in_order()}, monotonic)
         self._sweeps = ThreadPoolExecutor(1, thread_name_prefix="sweep")
         intake = Intake(plans)
+        dead_letters = DeadLetters(database, publisher, dead_letter_topic, clock=clock)
         self._receiving = [
             Receiving(
                 subscribe,
                 intake,
                 self._scheduler,
-                database,
+                dead_letters,
                 self._start_sweep,
-                clock=clock,
                 monotonic=monotonic,
                 max_in_flight=limits.max_in_flight,
             )

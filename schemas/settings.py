@@ -1,6 +1,7 @@
 """The settings of a worker, a receiver and the command line. How they are read: ``schemas/settings_file.py``."""
 
 import re
+from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 from urllib.parse import quote, unquote, urlsplit
 
@@ -48,6 +49,13 @@ def _database(text: str) -> str:
     return text
 
 
+def _address(text: str) -> str:
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal() or "/" in host:
+        raise ValueError("should be host:port")
+    return text
+
+
 def _name(text: str) -> str:
     if not re.fullmatch(r"[a-z][a-z0-9]*", text):
         raise ValueError("a name is lower-case letters and digits, so that variables can be called after it")
@@ -86,13 +94,23 @@ class Database(Section):
 class Topics(Section):
     """The message topics."""
 
-    broker: Literal["embedded"] = "embedded"
-    """``embedded``: a log in the database."""
+    broker: Literal["embedded", "kafka"] = "embedded"
+    """``embedded``: a log in the database; ``kafka``: the cluster of the section ``kafka``."""
     changes: Annotated[str, Field(min_length=1)] = "twinrow.changes"
     """Name of the topic that changes arrive on."""
     partitions: Annotated[int, Field(gt=0, le=1024)] = 8
     retention_days: Annotated[int, Field(gt=0)] = 30
     """How far back messages can be replayed."""
+    retention_bytes: Annotated[int, Field(gt=0)] | None = None
+    """What a partition keeps at most; none: only age counts."""
+    dead_letters: Annotated[str, Field(min_length=1)] | None = None
+    """On a broker other than ``embedded``: the topic that messages are copied to which cannot be read. Default: the
+    name of the changes' topic and ``.dead-letters``."""
+
+    @property
+    def dead_letter_topic(self) -> str | None:
+        """Where messages are copied to which cannot be read; the ledger has all of them."""
+        return None if self.broker == "embedded" else self.dead_letters or f"{self.changes}.dead-letters"
 
 
 class Worker(Section):
@@ -149,6 +167,48 @@ class Credentials(Section):
 
 CredentialsByName: TypeAlias = Annotated[dict[Annotated[str, AfterValidator(_name)], Credentials], Field(min_length=1)]
 """Service principals under names of one's own; several of them widen the system's request budget."""
+
+
+class Kafka(Section):
+    """The Kafka cluster, or what speaks its protocol."""
+
+    bootstrap_servers: Annotated[tuple[Annotated[str, AfterValidator(_address)], ...], Field(min_length=1)]
+    """Brokers to begin with, as ``host:port``; the others are found through them."""
+    security: Literal["PLAINTEXT", "SSL", "SASL_SSL", "SASL_PLAINTEXT"] = "PLAINTEXT"
+    """Whether connections are encrypted (SSL), and whether Twinrow authenticates with them (SASL)."""
+    mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] | None = None
+    """How it authenticates: with ``user`` and a password, or with tokens that ``credentials`` buy (OAUTHBEARER)."""
+    user: str | None = None
+    password: Secret | None = None
+    password_file: SecretFile | None = None
+    credentials: Credentials | None = None
+    """For OAUTHBEARER; its ``scope`` is needed: for Event Hubs ``https://<namespace>.servicebus.windows.net/.default``."""
+    ca_file: Path | None = None
+    """Certificates to trust (PEM); default: the machine's."""
+    certificate_file: Path | None = None
+    """Twinrow's own certificate (PEM), where brokers ask for one (mTLS)."""
+    key_file: Path | None = None
+    """Its key (PEM)."""
+    key_password: Secret | None = None
+    key_password_file: SecretFile | None = None
+    replication_factor: Annotated[int, Field(gt=0)] | None = None
+    """Copies of each message in topics that Twinrow makes; default: the cluster's."""
+    session_timeout: Seconds = 45.0
+    """Seconds without a sign of life after which the group takes a worker for dead; one that has a ``worker.member``
+    has its partitions back when it returns within them."""
+
+    @model_validator(mode="after")
+    def _authentication(self) -> "Kafka":
+        tokens = self.mechanism == "OAUTHBEARER"
+        if self.security.startswith("SASL") is (self.mechanism is None):
+            raise ValueError("needs a mechanism with SASL_SSL or SASL_PLAINTEXT, and none without")
+        if tokens and (self.credentials is None or self.credentials.scope is None):
+            raise ValueError("needs credentials with a scope for OAUTHBEARER")
+        if self.mechanism and not tokens and (not self.user or not (self.password or self.password_file)):
+            raise ValueError(f"needs user and password_file for {self.mechanism}")
+        if (self.certificate_file is None) is not (self.key_file is None):
+            raise ValueError("needs certificate_file and key_file together")
+        return self
 
 
 class Timeouts(Section):
@@ -211,6 +271,7 @@ class Settings(BaseSettings):
 
     database: Database = Database()
     topics: Topics = Topics()
+    kafka: Kafka | None = None
     worker: Worker = Worker()
     receiver: Receiver = Receiver()
     business_central: BusinessCentral
@@ -218,6 +279,12 @@ class Settings(BaseSettings):
     mappings: Annotated[tuple[Source, ...], Field(min_length=1)] = ("standard",)
     """Mapping files in the order in which they are read; ``standard`` are those that ship."""
     log: Log = Log()
+
+    @model_validator(mode="after")
+    def _broker(self) -> "Settings":
+        if self.topics.broker == "kafka" and self.kafka is None:
+            raise ValueError("topics.broker is kafka: needs a section kafka with bootstrap_servers")
+        return self
 
     @property
     def features(self) -> Features:

@@ -7,6 +7,7 @@ from sqlalchemy import Engine
 
 from engine.ledger.database import open_database
 from tests.support.databases import PostgresqlDatabases, SqliteDatabases
+from tests.support.kafka.cluster import Cluster, kafka_cluster
 from tests.support.postgresql import postgresql_server
 
 
@@ -23,6 +24,13 @@ def postgresql_databases() -> Iterator[PostgresqlDatabases]:
         databases = PostgresqlDatabases(server)
         yield databases
         databases.close()
+
+
+@pytest.fixture(scope="session")
+def kafka() -> Iterator[Cluster]:
+    """A Kafka broker that lives as long as the test run."""
+    with kafka_cluster() as cluster:
+        yield cluster
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -6,7 +6,7 @@ import typer
 from rich.text import Text
 
 from console.composition import Composition
-from console.doctor import database, receiver, systems
+from console.doctor import database, receiver, systems, topics
 from console.doctor.check import Check
 from console.failures import ExitCode
 from console.output import AsJson, print_json, stdout
@@ -15,7 +15,7 @@ from schemas.system import System
 
 
 def doctor(context: typer.Context, as_json: AsJson = False) -> None:
-    """Check database, both systems, receiver, clocks and disk; say what is wrong and how to mend it."""
+    """Check database, broker, both systems, receiver, clocks and disk; say what is wrong and how to mend it."""
     done: list[Check] = []
     with session_of(context).compose() as composition:
         composition.loaded  # noqa: B018 - faulty mappings end it here, before anything is asked
@@ -30,6 +30,11 @@ def doctor(context: typer.Context, as_json: AsJson = False) -> None:
 
 def _checks(composition: Composition) -> Iterator[Check]:
     yield from database.checks(composition)
+    if composition.settings.topics.broker != "embedded":  # which is in the database
+        reached = topics.broker_check(composition.broker)
+        yield reached
+        if reached.ok:
+            yield from topics.checks(composition.broker)
     for system in System:
         yield from systems.checks(composition, system)
     yield from receiver.checks(composition.settings.receiver)

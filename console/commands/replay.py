@@ -33,8 +33,7 @@ def replay(
         if since >= until:
             raise Misconfigured(f"--from {begin} is not before --to {end or 'now'}.")
 
-        name = f"replay-{run.composition.new_id()}"
-        subscriber = run.composition.subscriber(name, name)
+        subscriber = run.composition.subscriber(f"replay-{run.composition.new_id()}")
         try:
             replayed = carry_out(
                 RunKind.REPLAY,

@@ -8,12 +8,12 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from console.composition import Composition
+from console.doctor import topics
 from console.doctor.check import Check, look
-from engine.ledger import log_members, log_topics
+from engine.ledger import log_members
 from engine.ledger.database import read
 from engine.ledger.database_errors import describe
 from engine.ledger.migrations import SchemaState, schema_state
-from schemas.errors import Stop
 
 _ROOM = 1024**3
 _LEASE = timedelta(seconds=15)
@@ -30,8 +30,8 @@ def checks(composition: Composition) -> Iterator[Check]:
         yield _disk(Path(file))
     state = schema_state(database)
     yield _schema(state)
-    if state is SchemaState.CURRENT:
-        yield look("Topic", lambda: _topic(composition), "Write that number as topics.partitions, or name a new topic.")
+    if state is SchemaState.CURRENT and composition.settings.topics.broker == "embedded":
+        yield from topics.checks(composition.broker)
         yield look("Workers", lambda: _workers(composition))
 
 
@@ -54,18 +54,6 @@ def _schema(state: SchemaState) -> Check:
             return Check("Schema", False, "made by a newer version", "Update this installation.")
         case _:
             return Check("Schema", True, f"{state}; the worker makes it when it starts")
-
-
-def _topic(composition: Composition) -> str:
-    name, wanted = composition.topic, composition.settings.topics.partitions
-    try:
-        with read(composition.database) as connection:
-            partitions = len(log_topics.partition_ids(connection, name))
-    except Stop:
-        return f"{name} is not there yet; the worker makes it when it starts"
-    if partitions != wanted:
-        raise Stop(f"{name} has {partitions} partitions, and the settings say {wanted}")
-    return f"{name} with {partitions} partitions"
 
 
 def _workers(composition: Composition) -> str:

@@ -10,6 +10,7 @@ from engine.ledger.log_tables import LogMessage, LogPartition
 from engine.ledger.many_rows import insert_missing
 from engine.ledger.models import table_of
 from schemas.errors import Stop
+from schemas.topic_keeping import other_partitions
 
 
 def create_topic(engine: Engine, name: str, partitions: int) -> None:
@@ -18,24 +19,20 @@ def create_topic(engine: Engine, name: str, partitions: int) -> None:
     Raises:
         Stop: it is there with another number of partitions. Changing it would move keys and lose their order.
     """
-    rows = [
-        {
-            "topic": name,
-            "number": number,
-            "first_offset": 0,
-            "next_offset": 0,
-            "last_time": datetime.fromtimestamp(0, UTC),
-        }
-        for number in range(partitions)
-    ]
     with write(engine) as connection:
-        present = _partitions(connection, name)
-        if not present:
-            insert_missing(connection, table_of(LogPartition), rows)
-        elif len(present) != partitions:
-            raise Stop(
-                f"topic {name} has {len(present)} partitions, not {partitions}; keep that number or use a new name"
-            )
+        present = add_topic(connection, name, partitions)
+    if present not in (0, partitions):
+        raise Stop(other_partitions(name, present, partitions))
+
+
+def add_topic(connection: Connection, name: str, partitions: int) -> int:
+    """Make the topic, unless it is there; the number of partitions that it had, 0 where it is new."""
+    present = len(_partitions(connection, name))
+    if not present:
+        beginning = {"first_offset": 0, "next_offset": 0, "last_time": datetime.fromtimestamp(0, UTC)}
+        rows = [{"topic": name, "number": number, **beginning} for number in range(partitions)]
+        insert_missing(connection, table_of(LogPartition), rows)
+    return present
 
 
 def partition_ids(connection: Connection, topic: str) -> list[int]:

@@ -18,10 +18,12 @@ class Broker(ABC):
     """A broker of the test's own. Can be pickled, to be used from another process.
 
     Attributes:
+        topic: name of a topic that is this test's own.
         gaps: by name of a test, why this broker cannot pass it.
         max_body: bytes of the largest body that it takes.
     """
 
+    topic = "changes"
     gaps: Mapping[str, str] = {}
     max_body: int
 

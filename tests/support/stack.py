@@ -14,7 +14,7 @@ from typing import Self
 
 import httpx2
 from httpx2 import codes
-from sqlalchemy import Engine, and_, func, select
+from sqlalchemy import Engine
 
 from console.composition import Composition
 from console.web_server import WebServer
@@ -23,13 +23,22 @@ from engine.ledger.clock import utc_now
 from engine.ledger.couplings import Coupling
 from engine.ledger.database import open_database, read
 from engine.ledger.dead_letters import KeptDeadLetter
-from engine.ledger.log_tables import LogPartition, LogPosition
 from engine.ledger.open_operations import OpenOperation
 from producers.context import ProducerContext
 from schemas import mapping_file
 from schemas.features import Features, Ownership
 from schemas.mapping_file import LoadedMappings, Source
-from schemas.settings import BusinessCentral, Credentials, Database, Dataverse, Receiver, Settings, Topics, Worker
+from schemas.settings import (
+    BusinessCentral,
+    Credentials,
+    Database,
+    Dataverse,
+    Kafka,
+    Receiver,
+    Settings,
+    Topics,
+    Worker,
+)
 from systems.sandbox import BusinessCentralSettings, DataverseSettings, Sandbox, SandboxSettings
 from systems.sandbox.business_central.subscriptions import WebhookSettings
 from systems.sandbox.dataverse.webhooks import EventSettings, Webhook
@@ -38,6 +47,7 @@ from systems.sandbox.latency import Latency
 from systems.sandbox.limits import Limits
 from systems.tls import tls_context
 from tests.support.eventually import eventually
+from tests.support.topic_progress import EmbeddedProgress, KafkaProgress, TopicProgress
 from tests.support.worker_process import Systems, Through, WorkerProcess, soon
 
 SOON = 0.02
@@ -55,6 +65,8 @@ class Arrangement:
         mappings: files.
         collection_threshold: changes at once beyond which Business Central notifies of a table and not of rows.
         partitions: of the topic.
+        kafka: address of the cluster that has the topic; ``None``: the embedded log has it.
+        name: of topic and group on it.
         clock: of both systems and of the product.
     """
 
@@ -63,6 +75,8 @@ class Arrangement:
     local_currency: str = "EUR"
     collection_threshold: int = 1000
     partitions: int = 2
+    kafka: str | None = None
+    name: str = "twinrow"
     clock: Callable[[], datetime] = utc_now
 
     def sandbox(self) -> Sandbox:
@@ -95,6 +109,8 @@ class Stack:
             starting.callback(self.database.dispose)
             self.composition = starting.enter_context(self._composition())
             self.composition.prepare()
+            self._progress = self._look_at_topic()
+            starting.callback(self._progress.close)
             self._start_receiver(starting)
             self._subscribe()
             starting.callback(self._stop_workers)
@@ -118,8 +134,13 @@ class Stack:
         )
         return Settings(
             database=Database(url=self._database_url.replace("postgresql://", "postgresql+psycopg://")),
-            topics=Topics(partitions=arrangement.partitions),
-            worker=Worker(threads=4),
+            topics=Topics(
+                broker="kafka" if arrangement.kafka else "embedded",
+                changes=f"{arrangement.name}.changes",
+                partitions=arrangement.partitions,
+            ),
+            kafka=Kafka(bootstrap_servers=tuple(arrangement.kafka.split(","))) if arrangement.kafka else None,
+            worker=Worker(threads=4, group=arrangement.name),
             receiver=Receiver(client_state=CLIENT_STATE, webhook_key=WEBHOOK_KEY),
             business_central=BusinessCentral(url=self.bc.url, company=self.bc.company_id, credentials={"main": main}),
             dataverse=Dataverse(
@@ -221,22 +242,19 @@ class Stack:
         if not self._is_quiet():
             return False  # the database is asked only then
         before = self._moves()
-        return self._lag() == 0 and self._is_quiet() and self._moves() == before
+        return self._progress.lag() == 0 and self._is_quiet() and self._moves() == before
 
     def _is_quiet(self) -> bool:
         delivered = self.bc.wait_until_delivered(0) and self.dv.wait_until_delivered(0)
         return delivered and all(process.worker.idle for process in self.running)
 
     def _moves(self) -> tuple[int, int]:
-        with read(self.database) as connection:
-            return self.requests(), connection.execute(select(func.sum(LogPartition.next_offset))).scalar_one()
+        return self.requests(), self._progress.published()
 
-    def _lag(self) -> int:
-        group = self.settings.worker.group
-        of_group = and_(LogPosition.partition_id == LogPartition.id, LogPosition.group_name == group)
-        behind = LogPartition.next_offset - func.coalesce(LogPosition.position, LogPartition.first_offset)
-        with read(self.database) as connection:
-            return connection.execute(select(func.sum(behind)).outerjoin(LogPosition, of_group)).scalar_one()
+    def _look_at_topic(self) -> TopicProgress:
+        if self._arrangement.kafka:
+            return KafkaProgress(self._arrangement.kafka, self.settings)
+        return EmbeddedProgress(self.database, self.settings.worker.group)
 
     def _composition(self, systems: Systems | None = None, mappings: Source | None = None) -> Composition:
         settings = self.settings.model_copy(update={"mappings": (mappings,)}) if mappings else self.settings

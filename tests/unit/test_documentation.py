@@ -53,7 +53,9 @@ def prose(document: Path) -> str:
 ALL_BLOCKS = [block for document in DOCUMENTS for block in blocks(document)]
 MAPPINGS = [block for block in ALL_BLOCKS if block.kind == "yaml" and block.text.startswith("mappings:")]
 SETTINGS = [
-    block for block in ALL_BLOCKS if block.kind == "yaml" and block.text.startswith(("business_central:", "database:"))
+    block
+    for block in ALL_BLOCKS
+    if block.kind == "yaml" and block.text.startswith(("business_central:", "database:", "topics:"))
 ]
 
 

@@ -181,7 +181,7 @@ def test_one_secret_of_a_principal_is_needed_and_not_two(tmp_path: Path) -> None
         (
             "topics: {broker: carrier pigeon}",
             "topics.broker",
-            "'carrier pigeon' is not possible here; known are: embedded",
+            "'carrier pigeon' is not possible here; known are: embedded, kafka",
         ),
         ("log: {level: loud}", "log.level", "'loud' is not possible here; known are: debug, error, info, warning"),
         ("mappings: []", "mappings", "should not be empty"),

@@ -1,0 +1,76 @@
+"""A broker as a process uses it: where the two ends of its topics come from, and who keeps the topics."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import Engine
+
+from engine.ledger.clock import Clock
+from schemas.settings import Settings
+from schemas.topic_keeping import TopicKeeper, WantedTopic
+from schemas.topics import Publisher, RevokeListener, Subscriber
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerContext:
+    """What brokers are made of.
+
+    Attributes:
+        database: gives the database of ledger and embedded log.
+    """
+
+    settings: Settings
+    database: Callable[[], Engine]
+    clock: Clock
+    new_id: Callable[[], str]
+
+
+class Broker(ABC):
+    """One broker. Whoever asks for an object closes it.
+
+    Asking raises Stop where the settings name files that are gone.
+    """
+
+    def __init__(self, context: BrokerContext) -> None:
+        self._context = context
+
+    @property
+    @abstractmethod
+    def address(self) -> str:
+        """What to call it before a person."""
+
+    @abstractmethod
+    def publisher(self) -> Publisher:
+        """Puts messages on its topics."""
+
+    @abstractmethod
+    def subscriber(self, group: str, member: str | None, on_revoke: RevokeListener | None) -> Subscriber:
+        """A member of ``group`` that reads the changes.
+
+        Args:
+            member: a lasting name of this member, unique in the group; ``None``: it has none.
+        """
+
+    @abstractmethod
+    def topics(self) -> TopicKeeper:
+        """Makes its topics and looks at them."""
+
+    def wanted(self) -> list[WantedTopic]:
+        """The topics that the settings need."""
+        topics = self._context.settings.topics
+        retention = timedelta(days=topics.retention_days)
+        return [
+            WantedTopic(name, topics.partitions, retention, topics.retention_bytes)
+            for name in (topics.changes, topics.dead_letter_topic)
+            if name is not None
+        ]
+
+    @abstractmethod
+    def forget_old_messages(self) -> None:
+        """Prune the topics, where the broker does not do it by itself.
+
+        Raises:
+            Retry, Stop: it is away, or refuses; the next call goes on.
+        """
