@@ -74,7 +74,7 @@ class Harness:
             EmbeddedPublisher(self.database),
             TOPIC,
             plans,
-            Synchronizer(plans, self.systems, self.database, clock=now, new_id=new_id),
+            Synchronizer(plans, self.systems, self.database, clock=now, new_id=new_id, durable=False),
             self.database,
             lambda _event: None,
             clock=now,

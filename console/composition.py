@@ -141,7 +141,14 @@ class Composition:
     @cached_property
     def synchronizer(self) -> Synchronizer:
         """Carries batches from one system to the other."""
-        return Synchronizer(self.plans, self.systems, self.database, clock=self.clock, new_id=self.new_id)
+        return Synchronizer(
+            self.plans,
+            self.systems,
+            self.database,
+            clock=self.clock,
+            new_id=self.new_id,
+            durable=not self.broker.positions_in_ledger,
+        )
 
     @cached_property
     def producers(self) -> ProducerContext:

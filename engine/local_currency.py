@@ -122,7 +122,7 @@ class LocalCurrency:
             removed=[before] if before else [], added=[coupling], releases=self._plans.waiting_keys(coupling)
         )
         try:
-            recording.commit(self._database, self._clock(), self._released, ())
+            recording.commit(self._database, self._clock(), self._released, (), durable=True)
         except Retry as error:
             if error.code != "coupling_moved":
                 raise

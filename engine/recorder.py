@@ -37,12 +37,14 @@ class Recorder:
         clock: Callable[[], datetime],
         new_id: Callable[[], str],
         retry_failed_after: timedelta,
+        durable: bool,
     ) -> None:
         self._plans = plans
         self._database = database
         self._clock = clock
         self._new_id = new_id
         self._retry_failed_after = retry_failed_after
+        self._durable = durable
 
     def record(
         self, works: Sequence[Work], pulls: Iterable[Pull], context: BatchContext, published: Iterable[str]
@@ -64,7 +66,7 @@ class Recorder:
             self._follow_up(work, recording, context, news=news)
             self._count(work, recording, touched=touched)
         recording.events.extend(self._pulled(pulls))
-        return recording.commit(self._database, now, self._released, published)
+        return recording.commit(self._database, now, self._released, published, durable=self._durable)
 
     def couple(self, works: Iterable[Work]) -> list[ChangeEvent]:
         """Record couplings found just now, before anything is written on their strength; answer the events to publish.
@@ -82,7 +84,7 @@ class Recorder:
             self._pair(work, recording)
             if work.intent is not None:
                 recording.fulfilled.append(work.key)
-        events = recording.commit(self._database, self._clock(), self._released, ())
+        events = recording.commit(self._database, self._clock(), self._released, (), durable=self._durable)
         lane = found[0].key
         with read(self._database) as connection:
             stored = couplings.load(

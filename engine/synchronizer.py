@@ -82,6 +82,8 @@ class Synchronizer:
         clock: now, UTC and aware.
         new_id: unique text, for tags and events.
         retry_failed_after: when a refused operation is tried a second time by itself.
+        durable: whether what is recorded has to survive a power loss by itself. It need not where the topic's positions
+            are in the same database: they are committed later, and take along all that was written before.
     """
 
     def __init__(
@@ -93,13 +95,16 @@ class Synchronizer:
         clock: Callable[[], datetime],
         new_id: Callable[[], str],
         retry_failed_after: timedelta = timedelta(seconds=60),
+        durable: bool = True,
     ) -> None:
         self._plans = plans
         self._systems = systems
         self._database = database
         self._clock = clock
         self._new_id = new_id
-        self._recorder = Recorder(plans, database, clock=clock, new_id=new_id, retry_failed_after=retry_failed_after)
+        self._recorder = Recorder(
+            plans, database, clock=clock, new_id=new_id, retry_failed_after=retry_failed_after, durable=durable
+        )
 
     def run(self, batch: Batch, published: Iterable[str] = ()) -> BatchResult:
         """Synchronize the batch's records. Never raises: trouble of systems or database is in the result.

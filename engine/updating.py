@@ -4,7 +4,8 @@ Before the first request the ledger has the values. Should nobody come to record
 the next attempt, in either direction, knows whose they are: what the other side had when they were sent. Without that,
 a user's next edit over there would look like a conflict with ours.
 
-Columns that travel one way only need none of this: their source wins.
+Columns that travel one way only need none of this: their source wins. A power loss may take the note along; the worst
+that follows is a conflict that a person is asked about.
 """
 
 from collections.abc import Iterable, Mapping
@@ -57,7 +58,7 @@ def announce(works: Iterable[Work], context: BatchContext) -> None:
     if not announced:
         return
     try:
-        with write(context.database) as connection:
+        with write(context.database, durable=False) as connection:
             couplings.change(connection, [work.coupling for work in recognised if work.coupling is not None])
             updates.forget(connection, replaced)
             updates.announce(connection, announced)

@@ -31,7 +31,12 @@ class Broker(ABC):
     """One broker. Whoever asks for an object closes it.
 
     Asking raises Stop where the settings name files that are gone.
+
+    Attributes:
+        positions_in_ledger: whether what groups have read is kept in the ledger's database.
     """
+
+    positions_in_ledger = False
 
     def __init__(self, context: BrokerContext) -> None:
         self._context = context

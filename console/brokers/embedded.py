@@ -14,6 +14,8 @@ from schemas.topics import RevokeListener
 class EmbeddedBroker(Broker):
     """See the module's docstring."""
 
+    positions_in_ledger = True
+
     @property
     def address(self) -> str:
         return describe(self._context.database().url)

@@ -1,8 +1,8 @@
 """The database under the ledger and the embedded log: opening it, its column types, reading and writing transactions.
 
-Every write is durable when :func:`write` returns, a power loss included: SQLite runs with ``synchronous=FULL``,
-because in WAL mode ``NORMAL`` may forget the last transactions (SQLite's documentation of that pragma). A batch pays
-for it once.
+A write is durable when :func:`write` returns, a power loss included: SQLite runs with ``synchronous=FULL``, because in
+WAL mode ``NORMAL`` may forget the last transactions (SQLite's documentation of that pragma). What is done again after a
+power loss anyway need not wait for the disk: it asks for less.
 """
 
 from collections.abc import Iterator
@@ -125,8 +125,12 @@ def open_database(url: str) -> Engine:
 
 
 @contextmanager
-def write(engine: Engine) -> Iterator[Connection]:
+def write(engine: Engine, *, durable: bool = True) -> Iterator[Connection]:
     """A writing transaction: durable when the block ends, rolled back when it raises.
+
+    Not ``durable``: it survives the end of the process, but a power loss may undo it, unless a durable one followed.
+    That saves the wait for the disk on SQLite, which lets nobody else write meanwhile; PostgreSQL has several
+    transactions wait together, and always waits.
 
     Keep it short, and never open a second one inside it: on SQLite there is one writer at a time. On PostgreSQL the
     isolation is READ COMMITTED; lock the rows that must not move.
@@ -136,8 +140,11 @@ def write(engine: Engine) -> Iterator[Connection]:
             not certain: do again only what may happen twice.
         Stop: the database refuses; the text says what to do.
     """
-    with _turn(engine), database_errors(engine.url), engine.begin() as connection:
-        yield connection
+    with _turn(engine), database_errors(engine.url), engine.connect() as connection:
+        if not durable:
+            connection.execution_options(durable=False)
+        with connection.begin():
+            yield connection
 
 
 @contextmanager
@@ -201,16 +208,23 @@ def _open_postgresql(url: URL) -> Engine:
 def _prepare_sqlite(connection: Any, _entry: ConnectionPoolEntry) -> None:
     connection.isolation_level = None  # transactions begin where _begin_sqlite says, not where the driver guesses
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "journal_size_limit=67108864"):
+    for pragma in ("journal_mode=WAL", "foreign_keys=ON", "journal_size_limit=67108864"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
 
 def _begin_sqlite(connection: Connection) -> None:
     """Take the write lock at once: a reader that turns writer later would fail where two meet, not wait."""
-    read_only = connection.get_execution_options().get("read_only", False)
+    options = connection.get_execution_options()
     driver: Any = connection.connection.dbapi_connection  # a fifth of the price of going through SQLAlchemy
-    driver.execute("BEGIN" if read_only else "BEGIN IMMEDIATE")
+    if options.get("read_only", False):
+        driver.execute("BEGIN")
+        return
+    synchronous = "FULL" if options.get("durable", True) else "NORMAL"
+    if connection.info.get("synchronous") != synchronous:
+        driver.execute(f"PRAGMA synchronous={synchronous}")
+        connection.info["synchronous"] = synchronous
+    driver.execute("BEGIN IMMEDIATE")
 
 
 def _turn(engine: Engine) -> AbstractContextManager[object]:

@@ -71,7 +71,13 @@ class Recording:
     counted: list[Counted] = field(default_factory=list)
 
     def commit(
-        self, database: Engine, now: datetime, release: Callable[[OpenOperation], ChangeEvent], published: Iterable[str]
+        self,
+        database: Engine,
+        now: datetime,
+        release: Callable[[OpenOperation], ChangeEvent],
+        published: Iterable[str],
+        *,
+        durable: bool,
     ) -> list[ChangeEvent]:
         """Write everything; answer the events to publish now, which are in the outbox until ``published`` names them.
 
@@ -79,7 +85,7 @@ class Recording:
             Retry: the database is away, or another worker changed one of the couplings; nothing was written.
         """
         try:
-            with write(database) as connection:
+            with write(database, durable=durable) as connection:
                 return self._write(connection, now, release, published)
         except CouplingMoved as error:
             raise moved() from error

@@ -36,7 +36,7 @@ def release(entry: OpenOperation) -> ChangeEvent:
 
 
 def commit(database: Engine, recording: Recording, published: Iterable[str] = ()) -> list[ChangeEvent]:
-    return recording.commit(database, TIME, release, published)
+    return recording.commit(database, TIME, release, published, durable=True)
 
 
 def customer(number: str, *, key: str | None = None) -> Coupling:
