@@ -185,6 +185,7 @@ def test_sqlite_flushes_every_commit_that_is_to_be_durable(tmp_path: Path) -> No
     try:
         with write(engine) as connection:
             assert connection.scalar(text("PRAGMA journal_mode")) == "wal"
+            assert connection.scalar(text("PRAGMA foreign_keys")) == 1
         assert [flushing(durable=durable) for durable in (True, False, False, True)] == [full, normal, normal, full]
     finally:
         engine.dispose()
