@@ -4,7 +4,9 @@ from collections.abc import Iterator
 import httpx2
 import pytest
 
+from schemas.budget import Allowance
 from schemas.errors import OutcomeUnknown, Retry, Stop
+from systems.budget import Budget
 from systems.http import Answer, HttpPool, whole_refusal
 from tests.support.web_service import Tokens, WebService
 
@@ -25,7 +27,7 @@ def open_pool(transport: httpx2.BaseTransport, *credentials: Tokens, concurrency
     return HttpPool(
         "Dataverse",
         credentials,
-        concurrency=concurrency,
+        budget=Budget("Dataverse", [one.client_id for one in credentials], Allowance(concurrency, 6000)),
         headers={"Accept": "application/json"},
         connect_timeout=1,
         read_timeout=1,
