@@ -1,9 +1,12 @@
 """Composition: every object of a process, built from the settings. The only place that knows every concrete class."""
 
+import os
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from functools import cached_property, partial
+from importlib.metadata import version
+from socket import gethostname
 from types import TracebackType
 from typing import Self
 from uuid import uuid4
@@ -12,6 +15,8 @@ from sqlalchemy import Engine
 from starlette.applications import Starlette
 
 from console.failures import Misconfigured
+from console.heartbeat import Heartbeat
+from console.output import words
 from console.principals import Principal
 from consumers.embedded_log import EmbeddedSubscriber
 from consumers.executor import Observer
@@ -20,6 +25,7 @@ from engine.ledger.clock import Clock, utc_now
 from engine.ledger.database import open_database
 from engine.ledger.log_topics import create_topic
 from engine.ledger.migrations import migrate
+from engine.ledger.worker_lease import Backlog, Process, WorkerLease
 from engine.plan import Plans
 from engine.synchronizer import Synchronizer
 from producers.context import ProducerContext
@@ -27,10 +33,12 @@ from producers.embedded_log import EmbeddedPublisher
 from producers.receiver import create_app
 from producers.sweep import Sweep
 from schemas import mapping_file
+from schemas.budget import Allowance
 from schemas.mapping_file import LoadedMappings
 from schemas.settings import Settings
 from schemas.system import System
 from schemas.topics import Publisher, RevokeListener, Subscriber
+from systems.budget import Budget
 from systems.business_central import BusinessCentral
 from systems.dataverse import Dataverse
 from systems.interface import RecordSystem
@@ -150,11 +158,38 @@ class Composition:
             wait=self.wait,
         )
 
+    @cached_property
+    def budgets(self) -> Mapping[System, Budget]:
+        """What may be asked of each system: the whole limit, until a heartbeat has this process share it."""
+        sections = {
+            System.BUSINESS_CENTRAL: self.settings.business_central,
+            System.DATAVERSE: self.settings.dataverse,
+        }
+        return {
+            system: Budget(
+                words(system),
+                [principal.client_id for principal in self.principals[system]],
+                Allowance(section.requests_at_once, section.requests_per_5_minutes),
+                monotonic=self.monotonic,
+            )
+            for system, section in sections.items()
+        }
+
+    @cached_property
+    def member(self) -> str:
+        """What this process is called among the workers."""
+        return self.settings.worker.member or self.new_id()
+
+    def heartbeat(self, serves: str, backlog: Callable[[], Backlog] = Backlog) -> Heartbeat:
+        """Puts this process among the workers, as one that ``serves`` so, and has it share the budgets with them."""
+        process = Process(self.member, gethostname(), os.getpid(), version("twinrow"), serves)
+        return Heartbeat(WorkerLease(self.database, process, self.budgets, clock=self.clock), backlog)
+
     def worker(self, *, observer: Observer = lambda _batch, _result: None) -> Worker:
         """A worker of the settings' group, which closes its subscriber itself when it ends."""
         wanted = self.settings.worker
         return Worker(
-            [partial(self.subscriber, wanted.group, wanted.member or self.new_id())],
+            [partial(self.subscriber, wanted.group, self.member)],
             self.publisher,
             self.topic,
             self.plans,
@@ -209,12 +244,14 @@ class Composition:
                 business_central.url,
                 business_central.company,
                 self.principals[System.BUSINESS_CENTRAL],
+                budget=self.budgets[System.BUSINESS_CENTRAL],
                 connect_timeout=business_central.timeouts.connect,
                 read_timeout=business_central.timeouts.read,
             ),
             System.DATAVERSE: Dataverse(
                 dataverse.url,
                 self.principals[System.DATAVERSE],
+                budget=self.budgets[System.DATAVERSE],
                 connect_timeout=dataverse.timeouts.connect,
                 read_timeout=dataverse.timeouts.read,
             ),

@@ -63,10 +63,16 @@ def running(context: typer.Context, *, with_worker: bool, only_look: bool = Fals
         if only_look or not with_worker:
             if not only_look:
                 _warn_without_worker(composition)
-            yield Running(composition, composition.producers)
+            with composition.heartbeat(context.command_path.partition(" ")[2]):
+                yield Running(composition, composition.producers)
             return
-        with housekeeping(composition), BackgroundWorker(composition.worker()) as worker:
-            yield Running(composition, replace(composition.producers, wait=worker.wait))
+        worker = composition.worker()
+        with (
+            composition.heartbeat("worker", lambda: worker.backlog),
+            housekeeping(composition),
+            BackgroundWorker(worker) as background,
+        ):
+            yield Running(composition, replace(composition.producers, wait=background.wait))
 
 
 def carry_out(

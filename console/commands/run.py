@@ -29,6 +29,7 @@ def run(
             server = running.enter_context(WebServer(composition.receiver_app(), settings.host, settings.port))
         worker = composition.worker()
         running.enter_context(stopping(worker.stop))
+        running.enter_context(composition.heartbeat("worker", lambda: worker.backlog))
         running.enter_context(housekeeping(composition))
         _log.info(
             "ready",

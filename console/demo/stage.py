@@ -112,7 +112,7 @@ def stage(
             names = RecordNames(sandbox, composition.loaded.mappings)
             arrivals = Arrivals(names, composition.clock, on_arrival)
             worker = composition.worker(observer=arrivals)
-            with BackgroundWorker(worker) as background:
+            with composition.heartbeat("demo", lambda: worker.backlog), BackgroundWorker(worker) as background:
 
                 def wait(seconds: float) -> None:
                     interruption.wait(seconds)

@@ -14,7 +14,7 @@ from systems.budget import Permit
 from tests.support.budgets import FakeTime, Sharer, sharer
 from tests.support.effort import effort
 
-LIMIT = Allowance(at_once=5, per_window=100)
+LIMIT = Allowance(at_once=5, per_window=3000)
 CREDENTIALS = ("one", "two")
 LONGEST = 3.0
 """Seconds that a request takes at most: what lies between the end of use and the end of a lease."""
