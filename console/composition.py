@@ -18,6 +18,7 @@ from console.failures import Misconfigured
 from console.heartbeat import Heartbeat
 from console.output import words
 from console.principals import Principal
+from consumers.embedded_group_status import EmbeddedGroupStatus
 from consumers.embedded_log import EmbeddedSubscriber
 from consumers.executor import Observer
 from consumers.worker import Limits, Worker
@@ -34,6 +35,7 @@ from producers.receiver import create_app
 from producers.sweep import Sweep
 from schemas import mapping_file
 from schemas.budget import Allowance
+from schemas.group_status import GroupStatus
 from schemas.mapping_file import LoadedMappings
 from schemas.settings import Settings
 from schemas.system import System
@@ -118,6 +120,11 @@ class Composition:
     def subscriber(self, group: str, member: str, on_revoke: RevokeListener | None = None) -> Subscriber:
         """A member of ``group`` that reads the changes; whoever asks for it closes it."""
         return EmbeddedSubscriber(self.database, [self.topic], group, member, on_revoke, clock=self.clock)
+
+    @cached_property
+    def group_status(self) -> GroupStatus:
+        """Who of the workers' group reads what."""
+        return EmbeddedGroupStatus(self.database, self.topic, self.settings.worker.group, clock=self.clock)
 
     @cached_property
     def principals(self) -> Mapping[System, tuple[Principal, ...]]:

@@ -10,6 +10,9 @@ import structlog
 from engine.ledger.worker_lease import Backlog, WorkerLease
 from schemas.errors import SyncError
 
+WORKER = "worker"
+"""What a process serves as that takes changes off the topic; others serve as the command that they are."""
+
 EVERY = 2.0
 """Seconds between two heartbeats; a share that another process gives up takes one of each to change hands."""
 

@@ -12,6 +12,7 @@ from console.background_worker import BackgroundWorker
 from console.chores import housekeeping
 from console.composition import Composition
 from console.failures import ExitCode, Failure, Misconfigured
+from console.heartbeat import WORKER
 from console.output import note, print_json
 from console.run_progress import RunProgress
 from console.run_report import print_verdict, verdict_record
@@ -68,7 +69,7 @@ def running(context: typer.Context, *, with_worker: bool, only_look: bool = Fals
             return
         worker = composition.worker()
         with (
-            composition.heartbeat("worker", lambda: worker.backlog),
+            composition.heartbeat(WORKER, lambda: worker.backlog),
             housekeeping(composition),
             BackgroundWorker(worker) as background,
         ):
