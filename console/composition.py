@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 from starlette.applications import Starlette
 
 from console.failures import Misconfigured
-from console.heartbeat import Heartbeat
+from console.heartbeat import WORKER, Heartbeat
 from console.output import words
 from console.principals import Principal
 from consumers.embedded_group_status import EmbeddedGroupStatus
@@ -184,12 +184,14 @@ class Composition:
 
     @cached_property
     def member(self) -> str:
-        """What this process is called among the workers."""
+        """What this process is called as a worker."""
         return self.settings.worker.member or self.new_id()
 
     def heartbeat(self, serves: str, backlog: Callable[[], Backlog] = Backlog) -> Heartbeat:
         """Puts this process among the workers, as one that ``serves`` so, and has it share the budgets with them."""
-        process = Process(self.member, gethostname(), os.getpid(), version("twinrow"), serves)
+        host, pid = gethostname(), os.getpid()
+        name = self.member if serves == WORKER else f"{host}-{pid}"
+        process = Process(name, host, pid, version("twinrow"), serves)
         return Heartbeat(WorkerLease(self.database, process, self.budgets, clock=self.clock), backlog)
 
     def worker(self, *, observer: Observer = lambda _batch, _result: None) -> Worker:

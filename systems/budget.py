@@ -13,8 +13,9 @@ from schemas.budget import NOTHING, Allowance, DividedBudget, Usage
 from schemas.errors import Retry
 from systems.meter import Meter
 
-PATIENCE = 20.0
-"""Seconds that a request waits for its turn before it is given back to whoever wants it."""
+PATIENCE = 5.0
+"""Seconds that a request waits for its turn before it is given back to whoever wants it; less than partitions wait for
+what has begun when they go to another worker."""
 
 _AGAIN = 1.0
 """Seconds after which whoever was given back a request asks again, where nothing is known."""
