@@ -36,13 +36,9 @@ class Division:
 
 
 def divide_budget(
-    connection: Connection, system: System, budget: DividedBudget, worker_id: int, now: datetime, *, joins: bool
+    connection: Connection, system: System, budget: DividedBudget, worker_id: int, now: datetime
 ) -> Division:
-    """Have ``budget`` give up what is too much, take what is free, and write down both. Under the heartbeats' lock.
-
-    Args:
-        joins: it was not there before: whatever it uses was not given to it.
-    """
+    """Have ``budget`` give up what is too much, take what is free, and write down both. Under the heartbeats' lock."""
     rows = connection.execute(select(_SHARES).where(_SHARES.c.system == system.value, _SHARES.c.worker_id != worker_id))
     others: dict[str, dict[int, Allowance]] = {credential: {} for credential in budget.credentials}
     for row in rows:
@@ -51,7 +47,7 @@ def divide_budget(
     users = {credential: {worker_id, *taken} for credential, taken in others.items()}
     turn = int(now.timestamp() // _TURN.total_seconds())
     due = divide(dict.fromkeys(budget.credentials, budget.limit), users, turn)[worker_id]
-    held = budget.give_up({} if joins else due)
+    held = budget.give_up(due)
     granted = {
         credential: due[credential].within(_left(budget.limit, taken.values())) for credential, taken in others.items()
     }

@@ -81,12 +81,11 @@ class WorkerLease:
             now = self._clock()
             self._drop_dead(connection, now)
             worker_id = self._stay(connection, now, backlog)
-            joins = worker_id is None
             if worker_id is None:
-                self._give_up_all()
+                self._give_up_all()  # what it had is not its own any more
                 worker_id = self._join(connection, now, backlog)
             divided = [
-                (budget, divide_budget(connection, system, budget, worker_id, now, joins=joins))
+                (budget, divide_budget(connection, system, budget, worker_id, now))
                 for system, budget in self._budgets.items()
             ]
         self._id = worker_id
