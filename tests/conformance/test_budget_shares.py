@@ -148,14 +148,14 @@ def test_one_that_was_away_for_long_comes_back_as_a_newcomer(join: Join, time: F
 def test_with_more_workers_than_places_each_has_one_in_time(join: Join, time: FakeTime, database: Engine) -> None:
     crowd = [join() for _ in range(7)]
     had = [0] * 7
-    for _ in range(60):
+    for _ in range(42):
         time.advance(BEAT)
         for place, one in enumerate(crowd):
             one.beat()
             had[place] += places(one)[0]
         assert shared(database)[0] <= LIMIT.at_once
     assert min(had) > 0.5 * max(had)
-    assert sum(had) > 0.9 * LIMIT.at_once * 60
+    assert sum(had) > 0.9 * LIMIT.at_once * 42
 
 
 def test_several_credentials_are_shared_evenly(join: Join, time: FakeTime) -> None:
@@ -180,7 +180,7 @@ def test_a_credential_that_only_one_worker_has_is_its_own(join: Join, time: Fake
 def test_no_window_holds_more_than_the_limit_however_workers_come_and_go(join: Join, time: FakeTime) -> None:
     starts: list[float] = []
     working: list[Sharer] = []
-    for round_ in range(450):
+    for round_ in range(380):
         time.advance(1.0)
         if round_ % 40 == 0:
             working = [*working[-2:], join()]
