@@ -18,10 +18,10 @@ _USED = 0.99
 _BURST = 0.04
 """The part of a share that may be sent at once after a rest."""
 _SLOWEST = 1 / 16
-_RECOVERY = 60.0
+_RECOVERY = 30.0
 """Seconds from a standstill to full pace."""
-_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
-"""Seconds after a refusal that names none; doubled by each in a row."""
+_PAUSE, _LONGEST_PAUSE = 0.25, 4.0
+"""Seconds after a refusal that names none; doubled by each in a row. Short: what was refused waits longer by itself."""
 _ALMOST_ONE = 1.0 - 1e-9
 
 

@@ -67,10 +67,10 @@ def test_refusals_of_one_moment_are_one_sign() -> None:
 def test_the_pace_recovers_with_time_and_the_flow_with_it() -> None:
     meter = Meter(LIMIT, 0.0)
     meter.refused(0.0, 0.0, after=None)
-    slow = sent(meter, 1.0, 11.0)
-    sent(meter, 11.0, 60.0)
+    slow = sent(meter, 1.0, 4.0)
+    sent(meter, 4.0, 60.0)
     assert meter.usage(60.0).pace == 1.0
-    assert slow < 0.7 * sent(meter, 60.0, 70.0)
+    assert slow < 0.8 * sent(meter, 60.0, 63.0)
 
 
 def test_pauses_that_the_system_does_not_name_grow_until_something_succeeds() -> None:
@@ -81,11 +81,11 @@ def test_pauses_that_the_system_does_not_name_grow_until_something_succeeds() ->
         meter.refused(now, now, after=None)
         pauses.append(meter.paused(now))
         now += pauses[-1]
-    assert pauses == [1, 2, 4, 8, 16, 30, 30, 30]
+    assert pauses == [0.25, 0.5, 1, 2, 4, 4, 4, 4]
     meter.start(now)
     meter.end(now, refused=False)
     meter.refused(now, now, after=None)
-    assert meter.paused(now) == 1
+    assert meter.paused(now) == 0.25
 
 
 def test_the_slowest_pace_still_leaves_a_place() -> None:
