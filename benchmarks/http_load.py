@@ -18,8 +18,10 @@ from engine.ledger.log_topics import create_topic
 from engine.ledger.migrations import migrate
 from producers.embedded_log import EmbeddedPublisher
 from schemas import cloud_event, json_codec
+from schemas.budget import Allowance
 from schemas.change_event import ChangeEvent, ChangeKind
 from schemas.system import System
+from systems.budget import Budget
 from systems.business_central.adapter import BusinessCentral
 from systems.credentials import TokenEndpoint
 from systems.dataverse.adapter import Dataverse
@@ -36,9 +38,16 @@ def stack(customers: int, threads: int) -> Iterator[tuple[SandboxProcess, Harnes
         create_topic(database, TOPIC, 8)
         systems = {
             System.BUSINESS_CENTRAL: BusinessCentral(
-                about["business_central"], about["company"], [_principal(about, "business_central")]
+                about["business_central"],
+                about["company"],
+                [_principal(about, "business_central")],
+                budget=_unlimited(System.BUSINESS_CENTRAL, about, at_once=5),
             ),
-            System.DATAVERSE: Dataverse(about["dataverse"], [_principal(about, "dataverse")]),
+            System.DATAVERSE: Dataverse(
+                about["dataverse"],
+                [_principal(about, "dataverse")],
+                budget=_unlimited(System.DATAVERSE, about, at_once=52),
+            ),
         }
         try:
             yield sandbox, Harness(database, systems, _MAPPINGS, threads), EmbeddedPublisher(database)
@@ -51,6 +60,11 @@ def stack(customers: int, threads: int) -> Iterator[tuple[SandboxProcess, Harnes
 def _principal(about: dict[str, str], system: str) -> TokenEndpoint:
     origin = "/".join(about[system].split("/")[:3])
     return TokenEndpoint(about["token_url"], about["client_id"], about["secret"], f"{origin}/.default")
+
+
+def _unlimited(system: System, about: dict[str, str], *, at_once: int) -> Budget:
+    """The worker is measured, not how many requests a system allows in five minutes."""
+    return Budget(system, [about["client_id"]], Allowance(at_once, per_window=10_000_000))
 
 
 def _publish(publisher: EmbeddedPublisher, system: System, table: str, ids: Sequence[str]) -> None:

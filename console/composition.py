@@ -1,9 +1,12 @@
 """Composition: every object of a process, built from the settings. The only place that knows every concrete class."""
 
+import os
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
 from functools import cached_property, partial
+from importlib.metadata import version
+from socket import gethostname
 from types import TracebackType
 from typing import Self
 from uuid import uuid4
@@ -13,22 +16,28 @@ from starlette.applications import Starlette
 
 from console.brokers import Broker, BrokerContext, broker_of
 from console.failures import Misconfigured
+from console.heartbeat import WORKER, Heartbeat
+from console.output import words
 from console.principals import Principal
 from consumers.executor import Observer
 from consumers.worker import Limits, Worker
 from engine.ledger.clock import Clock, utc_now
 from engine.ledger.database import open_database
 from engine.ledger.migrations import migrate
+from engine.ledger.worker_lease import Backlog, Process, WorkerLease
 from engine.plan import Plans
 from engine.synchronizer import Synchronizer
 from producers.context import ProducerContext
 from producers.receiver import create_app
 from producers.sweep import Sweep
 from schemas import mapping_file
+from schemas.budget import Allowance
+from schemas.group_status import GroupStatus
 from schemas.mapping_file import LoadedMappings
 from schemas.settings import Settings
 from schemas.system import System
 from schemas.topics import Publisher, RevokeListener, Subscriber
+from systems.budget import Budget
 from systems.business_central import BusinessCentral
 from systems.dataverse import Dataverse
 from systems.interface import RecordSystem
@@ -110,13 +119,16 @@ class Composition:
         self._closing.callback(publisher.close)
         return publisher
 
-    def subscriber(self, group: str, member: str | None = None, on_revoke: RevokeListener | None = None) -> Subscriber:
-        """A member of ``group`` that reads the changes; whoever asks for it closes it.
+    def subscriber(
+        self, group: str, member: str, on_revoke: RevokeListener | None = None, *, lasting: bool = False
+    ) -> Subscriber:
+        """A member of ``group`` that reads the changes (:meth:`Broker.subscriber`); whoever asks for it closes it."""
+        return self.broker.subscriber(group, member, on_revoke, lasting=lasting)
 
-        Args:
-            member: its lasting name, unique in the group; ``None``: it has none.
-        """
-        return self.broker.subscriber(group, member, on_revoke)
+    @cached_property
+    def group_status(self) -> GroupStatus:
+        """Who of the workers' group reads what."""
+        return self.broker.group_status(self.settings.worker.group)
 
     @cached_property
     def principals(self) -> Mapping[System, tuple[Principal, ...]]:
@@ -164,11 +176,40 @@ class Composition:
             wait=self.wait,
         )
 
+    @cached_property
+    def budgets(self) -> Mapping[System, Budget]:
+        """What may be asked of each system: the whole limit, until a heartbeat has this process share it."""
+        sections = {
+            System.BUSINESS_CENTRAL: self.settings.business_central,
+            System.DATAVERSE: self.settings.dataverse,
+        }
+        return {
+            system: Budget(
+                words(system),
+                [principal.client_id for principal in self.principals[system]],
+                Allowance(section.requests_at_once, section.requests_per_5_minutes),
+                monotonic=self.monotonic,
+            )
+            for system, section in sections.items()
+        }
+
+    @cached_property
+    def member(self) -> str:
+        """What this process is called as a worker."""
+        return self.settings.worker.member or self.new_id()
+
+    def heartbeat(self, serves: str, backlog: Callable[[], Backlog] = Backlog) -> Heartbeat:
+        """Puts this process among the workers, as one that ``serves`` so, and has it share the budgets with them."""
+        host, pid = gethostname(), os.getpid()
+        name = self.member if serves == WORKER else f"{host}-{pid}"
+        process = Process(name, host, pid, version("twinrow"), serves)
+        return Heartbeat(WorkerLease(self.database, process, self.budgets, clock=self.clock), backlog)
+
     def worker(self, *, observer: Observer = lambda _batch, _result: None) -> Worker:
         """A worker of the settings' group, which closes its subscriber itself when it ends."""
         wanted = self.settings.worker
         return Worker(
-            [partial(self.subscriber, wanted.group, wanted.member)],
+            [partial(self.subscriber, wanted.group, self.member, lasting=wanted.member is not None)],
             self.publisher,
             self.topic,
             self.plans,
@@ -226,12 +267,14 @@ class Composition:
                 business_central.url,
                 business_central.company,
                 self.principals[System.BUSINESS_CENTRAL],
+                budget=self.budgets[System.BUSINESS_CENTRAL],
                 connect_timeout=business_central.timeouts.connect,
                 read_timeout=business_central.timeouts.read,
             ),
             System.DATAVERSE: Dataverse(
                 dataverse.url,
                 self.principals[System.DATAVERSE],
+                budget=self.budgets[System.DATAVERSE],
                 connect_timeout=dataverse.timeouts.connect,
                 read_timeout=dataverse.timeouts.read,
             ),

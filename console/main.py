@@ -25,6 +25,7 @@ from console.commands import (
     runs,
     sandbox,
     schema,
+    status,
     sync_modified,
     topics,
     validate,
@@ -98,6 +99,7 @@ app.command("full-sync", rich_help_panel=WORK)(full_sync.full_sync)
 app.command("sync-modified", rich_help_panel=WORK)(sync_modified.sync_modified)
 app.command("replay", rich_help_panel=WORK)(replay.replay)
 
+app.command("status", rich_help_panel=LOOK)(status.status)
 app.add_typer(runs.app, name="runs", rich_help_panel=LOOK)
 app.command("jobs", rich_help_panel=LOOK)(jobs.jobs)
 app.add_typer(couplings.app, name="couplings", rich_help_panel=LOOK)

@@ -12,6 +12,7 @@ from console.background_worker import BackgroundWorker
 from console.chores import housekeeping
 from console.composition import Composition
 from console.failures import ExitCode, Failure, Misconfigured
+from console.heartbeat import WORKER
 from console.output import note, print_json
 from console.run_progress import RunProgress
 from console.run_report import print_verdict, verdict_record
@@ -63,10 +64,16 @@ def running(context: typer.Context, *, with_worker: bool, only_look: bool = Fals
         if only_look or not with_worker:
             if not only_look:
                 _warn_without_worker(composition)
-            yield Running(composition, composition.producers)
+            with composition.heartbeat(context.command_path.partition(" ")[2]):
+                yield Running(composition, composition.producers)
             return
-        with housekeeping(composition), BackgroundWorker(composition.worker()) as worker:
-            yield Running(composition, replace(composition.producers, wait=worker.wait))
+        worker = composition.worker()
+        with (
+            composition.heartbeat(WORKER, lambda: worker.backlog),
+            housekeeping(composition),
+            BackgroundWorker(worker) as background,
+        ):
+            yield Running(composition, replace(composition.producers, wait=background.wait))
 
 
 def carry_out(

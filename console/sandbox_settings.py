@@ -7,6 +7,9 @@ from ruamel.yaml import YAML
 
 from systems.sandbox import Sandbox
 
+UNLIMITED = 600_000
+"""Requests in five minutes: the sandbox limits nobody unless it is told to."""
+
 HEADER = "# For the sandbox, as long as it runs. Try: twinrow doctor\n"
 
 
@@ -23,12 +26,14 @@ def settings_of(sandbox: Sandbox, secrets: Path) -> dict[str, Any]:
         "business_central": {
             "url": business_central.url,
             "company": business_central.company_id,
+            "requests_per_5_minutes": UNLIMITED,
             "credentials": {"main": principal},
         },
         "dataverse": {
             "url": dataverse.url,
             "team": dataverse.team_id,
             "company": dataverse.company_row_id,
+            "requests_per_5_minutes": UNLIMITED,
             "credentials": {"main": dict(principal)},
         },
         "receiver": {

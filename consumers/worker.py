@@ -24,6 +24,7 @@ from consumers.executor import Executor, Observer, Published
 from consumers.receiving import Receiving, Subscribe
 from engine.backoff import delay
 from engine.intake import Intake
+from engine.ledger.worker_lease import Backlog
 from engine.operation import Operation
 from engine.plan import Plans
 from engine.scheduler import Scheduler
@@ -146,6 +147,11 @@ class Worker:
     def idle(self) -> bool:
         """Whether nothing is under way in this worker; messages may still lie on the topic."""
         return self._scheduler.idle and self._scheduler.load == 0
+
+    @property
+    def backlog(self) -> Backlog:
+        """What this worker took off the topic and has not finished."""
+        return Backlog(self._scheduler.load, self._scheduler.oldest)
 
     def _receive(self) -> None:
         failures = 0

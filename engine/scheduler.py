@@ -17,6 +17,8 @@ import heapq
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import chain
 from threading import Condition
 from typing import NamedTuple
 
@@ -181,6 +183,13 @@ class Scheduler:
         """Whether nothing waits, runs or is delayed."""
         with self._changed:
             return not self._waiting and not self._running
+
+    @property
+    def oldest(self) -> datetime | None:
+        """The time of the oldest change that waits, runs or is delayed."""
+        with self._changed:
+            waiting = (operation for queue in self._waiting.values() for operation in queue)
+            return min((operation.time for operation in chain(waiting, self._running.values())), default=None)
 
     @property
     def coalesced(self) -> int:

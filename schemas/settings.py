@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, Self, TypeAlias
 from urllib.parse import quote, unquote, urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
@@ -222,6 +222,17 @@ class _SystemSection(Section):
     url: RootUrl
     credentials: CredentialsByName
     timeouts: Timeouts = Timeouts()
+    requests_at_once: Annotated[int, Field(gt=0)]
+    """What the system allows each service principal; all workers together keep to it."""
+    requests_per_5_minutes: Annotated[int, Field(ge=300)] = 6000
+    """The same, as the number that may begin within any five minutes."""
+
+    @model_validator(mode="after")
+    def _distinct_credentials(self) -> Self:
+        ids = [one.client_id for one in self.credentials.values()]
+        if twice := next((one for one in ids if ids.count(one) > 1), None):
+            raise ValueError(f"has client {twice} under two names: the system counts its requests together")
+        return self
 
     def scope(self, credentials: Credentials) -> str:
         """What a token of these credentials is for."""
@@ -235,6 +246,8 @@ class BusinessCentral(_SystemSection):
 
     company: Guid
     """Id of the company."""
+    requests_at_once: Annotated[int, Field(gt=0)] = 5
+    """What Business Central allows each service principal; all workers together keep to it."""
     local_currency: Annotated[str, AfterValidator(_currency)] | None = None
     """ISO code of the company's local currency; needed where mappings refer to ``$local_currency``."""
 
@@ -248,6 +261,8 @@ class Dataverse(_SystemSection):
     """Id of the team that owns rows which no person does."""
     company: Guid | None = None
     """Id of the ``bcbi_company`` row to stamp rows with; none: rows are not stamped, and all companies' count."""
+    requests_at_once: Annotated[int, Field(gt=0)] = 52
+    """What Dataverse allows each service principal; all workers together keep to it."""
 
 
 class Log(Section):

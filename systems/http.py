@@ -1,8 +1,6 @@
-"""HTTP to a system of record: a client per credential, used in turn, and where httpx2's errors become ours."""
+"""HTTP to a system of record: a client per credential, paced by a budget, and where httpx2's errors become ours."""
 
-import itertools
-import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from http.cookiejar import DefaultCookiePolicy
@@ -12,11 +10,14 @@ import httpx2
 
 from schemas.errors import OutcomeUnknown, Retry, Stop, SyncError
 from schemas.json_codec import NotJson, decode
+from systems.budget import Budget, Permit
 from systems.credentials import BearerAuth, TokenSource
 from systems.tls import tls_context
 
 CONNECT_TIMEOUT = 10.0
 READ_TIMEOUT = 120.0
+_PERMIT = "twinrow.permit"
+"""Under this name a response has the permit that it was asked for with."""
 _NEVER_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError)
 
 
@@ -73,11 +74,12 @@ class Answer:
 
 
 class HttpPool:
-    """Requests to one system, spread over its credentials in turn; each has its own connections and its own limit.
+    """Requests to one system, spread over its credentials; each has its own connections and its own limit.
 
     Args:
         system: what messages call the system.
-        concurrency: requests at once that one credential may have; a further one blocks.
+        budget: says which credential a request uses, and when; hears of refusals.
+        throttle_codes: error codes that mean too many requests, whatever the status.
         connect_timeout: seconds until a connection must stand.
         read_timeout: seconds in which the system must go on answering.
         transport: for tests; one for all credentials.
@@ -88,21 +90,25 @@ class HttpPool:
         system: str,
         credentials: Sequence[TokenSource],
         *,
-        concurrency: int,
+        budget: Budget,
         headers: Mapping[str, str],
         connect_timeout: float,
         read_timeout: float,
+        throttle_codes: Collection[str] = (),
         transport: httpx2.BaseTransport | None = None,
     ) -> None:
         if not credentials:
             raise ValueError(f"{system} needs at least one credential")
         self._system = system
+        self._budget = budget
+        self._throttle_codes = frozenset(throttle_codes)
+        at_once = budget.limit.at_once
         self._clients = [
             httpx2.Client(
                 auth=BearerAuth(source),
                 headers=dict(headers),
                 timeout=httpx2.Timeout(read_timeout, connect=connect_timeout),
-                limits=httpx2.Limits(max_connections=concurrency, max_keepalive_connections=concurrency),
+                limits=httpx2.Limits(max_connections=at_once, max_keepalive_connections=at_once),
                 verify=tls_context(),
                 transport=transport,
             )
@@ -111,8 +117,6 @@ class HttpPool:
         for client in self._clients:
             # An affinity cookie would pin a client to one of the servers, each of which has limits of its own.
             client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        self._slots = [threading.Semaphore(concurrency) for _ in credentials]
-        self._turn = itertools.count()
 
     def send(
         self,
@@ -124,26 +128,62 @@ class HttpPool:
         writes: bool = False,
         credential: int | None = None,
     ) -> httpx2.Response:
-        """The answer, whatever its status. ``credential``: the one to use, else the next in turn.
+        """The answer, whatever its status. ``credential``: the one to use, else the least loaded one.
+
+        Blocks until the budget has a turn for it. One that is refused as too many (429) is sent once more with each
+        other credential that is free at once.
 
         Raises:
             Retry: the request was not sent, or (unless it ``writes``) not answered.
             OutcomeUnknown: it ``writes`` and was not answered.
             Stop: the credential or the address is wrong.
         """
-        index = next(self._turn) % len(self._clients) if credential is None else credential
-        with self._slots[index]:
-            try:
-                return self._clients[index].request(method, url, headers=headers, content=content)
-            except (httpx2.UnsupportedProtocol, httpx2.InvalidURL) as error:
-                raise Stop(f"{self._system} has no usable address: {error}. Correct its url.") from error
-            except httpx2.RequestError as error:
-                raise self._unanswered(error, writes) from error
+
+        def ask(client: httpx2.Client) -> httpx2.Response:
+            return client.request(method, url, headers=headers, content=content)
+
+        permit: Permit | None = self._budget.start(credential)
+        tried: set[int] = set()
+        while permit is not None:
+            tried.add(permit.credential)
+            response = self._ask(permit, ask, writes)
+            if response.status_code != httpx2.codes.TOO_MANY_REQUESTS or credential is not None:
+                break
+            permit = self._budget.start_elsewhere(tried)
+        return response
+
+    def heard(self, response: httpx2.Response, parts: Iterable[Answer]) -> None:
+        """Look into the parts of a batch's answer: single ones may have been too many."""
+        refused = [part for part in parts if self._is_throttled(part)]
+        if refused:
+            waits = [part.retry_after for part in refused if part.retry_after is not None]
+            self._budget.refused(response.extensions[_PERMIT], max(waits, default=None))
 
     def close(self) -> None:
         """Close all connections. Idempotent."""
         for client in self._clients:
             client.close()
+
+    def _ask(self, permit: Permit, ask: Callable[[httpx2.Client], httpx2.Response], writes: bool) -> httpx2.Response:
+        refused = False
+        try:
+            response = ask(self._clients[permit.credential])
+            response.extensions[_PERMIT] = permit
+            if not response.is_success and self._is_throttled(answer := Answer.of(response)):
+                refused = True
+                self._budget.refused(permit, answer.retry_after)
+        except (httpx2.UnsupportedProtocol, httpx2.InvalidURL) as error:
+            raise Stop(f"{self._system} has no usable address: {error}. Correct its url.") from error
+        except httpx2.RequestError as error:
+            raise self._unanswered(error, writes) from error
+        finally:
+            self._budget.end(permit, refused=refused)
+        return response
+
+    def _is_throttled(self, answer: Answer) -> bool:
+        # 503 with Retry-After is a busy server, too; without, it may be one that is broken or away.
+        busy = answer.status == 503 and answer.retry_after is not None
+        return answer.status == 429 or busy or answer.code in self._throttle_codes
 
     def _unanswered(self, error: httpx2.RequestError, writes: bool) -> Retry:
         what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

@@ -21,7 +21,7 @@ class Capabilities:
 
     Attributes:
         batch_limit: rows in one :meth:`RecordSystem.write` or :meth:`RecordSystem.read` call that cost one request.
-        concurrency: requests at once that the system allows one user.
+        concurrency: requests at once that the system allows, all credentials together.
         client_ids: whether the caller chooses the id of a new row, which makes creating idempotent.
         tags: whether a write's tag comes back in the event that it causes.
     """
@@ -90,10 +90,12 @@ class Page:
 
 
 class RecordSystem(ABC):
-    """One system of record. Safe to call from several threads; every method blocks for its requests.
+    """One system of record. Safe to call from several threads; every method blocks for its requests, and for each one's
+    turn in the system's budget (seconds at most; then ``Retry``, and nothing was sent).
 
-    No method retries on its own: transient trouble is ``Retry`` with the wait that the system asked for, and whoever
-    schedules the work decides. All methods raise ``Retry`` and ``Stop`` (see :mod:`schemas.errors`).
+    No method retries on its own, except that a throttled request may go out with another credential: transient trouble
+    is ``Retry`` with the wait that the system asked for, and whoever schedules the work decides. All methods raise
+    ``Retry`` and ``Stop`` (see :mod:`schemas.errors`).
     """
 
     system: System

@@ -8,6 +8,7 @@ from datetime import timedelta
 from sqlalchemy import Engine
 
 from engine.ledger.clock import Clock
+from schemas.group_status import GroupStatus
 from schemas.settings import Settings
 from schemas.topic_keeping import TopicKeeper, WantedTopic
 from schemas.topics import Publisher, RevokeListener, Subscriber
@@ -51,12 +52,19 @@ class Broker(ABC):
         """Puts messages on its topics."""
 
     @abstractmethod
-    def subscriber(self, group: str, member: str | None, on_revoke: RevokeListener | None) -> Subscriber:
+    def subscriber(
+        self, group: str, member: str, on_revoke: RevokeListener | None = None, *, lasting: bool = False
+    ) -> Subscriber:
         """A member of ``group`` that reads the changes.
 
         Args:
-            member: a lasting name of this member, unique in the group; ``None``: it has none.
+            member: its name, unique in the group.
+            lasting: whether it returns under that name, and has its partitions back then.
         """
+
+    @abstractmethod
+    def group_status(self, group: str) -> GroupStatus:
+        """Looks at a group that reads the changes."""
 
     @abstractmethod
     def topics(self) -> TopicKeeper:

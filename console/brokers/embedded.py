@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from console.brokers.broker import Broker
+from consumers.embedded_group_status import EmbeddedGroupStatus
 from consumers.embedded_log import EmbeddedSubscriber
 from engine.ledger.database_errors import describe
 from engine.ledger.log_keeper import EmbeddedTopics
@@ -23,12 +24,21 @@ class EmbeddedBroker(Broker):
     def publisher(self) -> EmbeddedPublisher:
         return EmbeddedPublisher(self._context.database(), clock=self._context.clock)
 
-    def subscriber(self, group: str, member: str | None, on_revoke: RevokeListener | None) -> EmbeddedSubscriber:
+    def subscriber(
+        self,
+        group: str,
+        member: str,
+        on_revoke: RevokeListener | None = None,
+        *,
+        lasting: bool = False,  # noqa: ARG002 - whoever returns under a name has its partitions back in any case
+    ) -> EmbeddedSubscriber:
         context = self._context
         topics = [context.settings.topics.changes]
-        return EmbeddedSubscriber(
-            context.database(), topics, group, member or context.new_id(), on_revoke, clock=context.clock
-        )
+        return EmbeddedSubscriber(context.database(), topics, group, member, on_revoke, clock=context.clock)
+
+    def group_status(self, group: str) -> EmbeddedGroupStatus:
+        context = self._context
+        return EmbeddedGroupStatus(context.database(), context.settings.topics.changes, group, clock=context.clock)
 
     def topics(self) -> EmbeddedTopics:
         return EmbeddedTopics(self._context.database())

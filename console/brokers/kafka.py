@@ -10,6 +10,7 @@ from console.brokers.broker import Broker
 from console.brokers.kafka_tokens import KafkaTokens
 from console.principals import Principal
 from consumers.kafka import KafkaSubscriber
+from consumers.kafka_group_status import KafkaGroupStatus
 from producers.kafka import KafkaPublisher
 from schemas.errors import Stop
 from schemas.settings import Kafka
@@ -26,11 +27,20 @@ class KafkaBroker(Broker):
     def publisher(self) -> KafkaPublisher:
         return KafkaPublisher(self._options)
 
-    def subscriber(self, group: str, member: str | None, on_revoke: RevokeListener | None) -> KafkaSubscriber:
-        topics = [self._context.settings.topics.changes]
+    def subscriber(
+        self, group: str, member: str, on_revoke: RevokeListener | None = None, *, lasting: bool = False
+    ) -> KafkaSubscriber:
         return KafkaSubscriber(
-            self._options, topics, group, on_revoke, instance=member, session_timeout=self._kafka.session_timeout
+            {**self._options, "client_id": member},
+            [self._context.settings.topics.changes],
+            group,
+            on_revoke,
+            instance=member if lasting else None,
+            session_timeout=self._kafka.session_timeout,
         )
+
+    def group_status(self, group: str) -> KafkaGroupStatus:
+        return KafkaGroupStatus(self._options, self._context.settings.topics.changes, group)
 
     def topics(self) -> KafkaTopics:
         return KafkaTopics(self._options, self._kafka.replication_factor)

@@ -33,7 +33,7 @@ def replay(
         if since >= until:
             raise Misconfigured(f"--from {begin} is not before --to {end or 'now'}.")
 
-        subscriber = run.composition.subscriber(f"replay-{run.composition.new_id()}")
+        subscriber = run.composition.subscriber(f"replay-{run.composition.new_id()}", "reader")
         try:
             replayed = carry_out(
                 RunKind.REPLAY,

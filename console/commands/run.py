@@ -7,6 +7,7 @@ import structlog
 import typer
 
 from console.chores import housekeeping
+from console.heartbeat import WORKER
 from console.session import session_of
 from console.signals import stopping
 from console.web_server import WebServer
@@ -29,6 +30,7 @@ def run(
             server = running.enter_context(WebServer(composition.receiver_app(), settings.host, settings.port))
         worker = composition.worker()
         running.enter_context(stopping(worker.stop))
+        running.enter_context(composition.heartbeat(WORKER, lambda: worker.backlog))
         running.enter_context(housekeeping(composition))
         _log.info(
             "ready",

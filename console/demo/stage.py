@@ -15,6 +15,7 @@ from console.demo.capture import register_with_dataverse, subscribe_to_business_
 from console.demo.folder import Folder
 from console.demo.interruption import Interruption
 from console.demo.record_names import RecordNames
+from console.heartbeat import WORKER
 from console.logging import Level, configure_logging, secrets_of
 from console.web_server import WebServer
 from consumers.worker import Worker
@@ -112,7 +113,7 @@ def stage(
             names = RecordNames(sandbox, composition.loaded.mappings)
             arrivals = Arrivals(names, composition.clock, on_arrival)
             worker = composition.worker(observer=arrivals)
-            with BackgroundWorker(worker) as background:
+            with composition.heartbeat(WORKER, lambda: worker.backlog), BackgroundWorker(worker) as background:
 
                 def wait(seconds: float) -> None:
                     interruption.wait(seconds)

@@ -13,8 +13,10 @@ from console.doctor.check import Check, look
 from console.online_checks import unknown_columns
 from console.output import words
 from console.principals import Principal
+from schemas.budget import Allowance
 from schemas.errors import Stop
 from schemas.system import System
+from systems.budget import Budget
 from systems.http import Answer, HttpPool, whole_refusal
 
 _SKEW = timedelta(seconds=30)
@@ -73,10 +75,11 @@ class _Probe:
             if self._system is System.BUSINESS_CENTRAL
             else self._composition.settings.dataverse
         )
+        first = self._composition.principals[self._system][:1]
         pool = HttpPool(
             self._name,
-            self._composition.principals[self._system][:1],
-            concurrency=1,
+            first,
+            budget=Budget(self._name, [one.client_id for one in first], Allowance(at_once=1, per_window=100)),
             headers={"Accept": "application/json"},
             connect_timeout=section.timeouts.connect,
             read_timeout=section.timeouts.read,

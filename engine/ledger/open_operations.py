@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, delete, func, select, tuple_, update
 
 from engine.ledger import many_rows
 from engine.ledger.models import OpenOperationModel, OpenWaitModel, table_of
@@ -147,6 +147,13 @@ def listed(
     """For people: the oldest first."""
     statement = select(_TABLE).where(*_chosen(mapping, status, record_id)).order_by(_TABLE.c.first_at).limit(limit)
     return [_entry(row) for row in connection.execute(statement)]
+
+
+def counted(connection: Connection) -> dict[OpenStatus, int]:
+    """For people: how many there are of each status that there is."""
+    rows = connection.execute(select(_TABLE.c.status, func.count()).group_by(_TABLE.c.status))
+    found = {OpenStatus(status): count for status, count in rows}
+    return {status: found[status] for status in OpenStatus if status in found}
 
 
 def retry(

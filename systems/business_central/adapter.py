@@ -8,10 +8,11 @@ import httpx2
 from schemas.errors import Skip
 from schemas.row import Row, Table, Value
 from schemas.system import System
+from systems.budget import Budget
 from systems.business_central.columns import RelatedColumn
 from systems.business_central.errors import NAME
 from systems.business_central.reader import Reader
-from systems.business_central.service import CONCURRENCY, Service
+from systems.business_central.service import Service
 from systems.business_central.writer import BATCH_LIMIT, Writer
 from systems.credentials import TokenSource
 from systems.http import CONNECT_TIMEOUT, READ_TIMEOUT
@@ -24,7 +25,8 @@ class BusinessCentral(RecordSystem):
     Args:
         url: the environment's root: ``https://api.businesscentral.dynamics.com/v2.0/<tenant>/<environment>``.
         company_id: the company's GUID.
-        credentials: used in turn; limits are counted for each.
+        credentials: the least loaded one is used; limits are counted for each.
+        budget: of these credentials, by client id; default: the documented limits, for this process alone.
         connect_timeout: seconds until a connection must stand.
         read_timeout: seconds in which the system must go on answering.
         transport: for tests.
@@ -38,6 +40,7 @@ class BusinessCentral(RecordSystem):
         company_id: str,
         credentials: Sequence[TokenSource],
         *,
+        budget: Budget | None = None,
         connect_timeout: float = CONNECT_TIMEOUT,
         read_timeout: float = READ_TIMEOUT,
         transport: httpx2.BaseTransport | None = None,
@@ -46,6 +49,7 @@ class BusinessCentral(RecordSystem):
             url,
             company_id,
             credentials,
+            budget=budget,
             connect_timeout=connect_timeout,
             read_timeout=read_timeout,
             transport=transport,
@@ -53,7 +57,10 @@ class BusinessCentral(RecordSystem):
         self._reader = Reader(self._service)
         self._writer = Writer(self._service, self._reader)
         self.capabilities = Capabilities(
-            batch_limit=BATCH_LIMIT, concurrency=CONCURRENCY * len(credentials), client_ids=False, tags=False
+            batch_limit=BATCH_LIMIT,
+            concurrency=self._service.budget.limit.at_once * len(credentials),
+            client_ids=False,
+            tags=False,
         )
 
     def read(self, table: Table, ids: Sequence[str]) -> dict[str, Row]:

@@ -9,6 +9,8 @@ from systems.interface import Create, Delete, Update, Write
 
 NAME = "Business Central"
 
+TOO_MANY = "Application_TooManyRequests"
+
 _CHANGED = "Request_EntityChanged"
 _NOT_FOUND = {"Internal_RecordNotFound", "BadRequest_ResourceNotFound", "BadRequest_NotFound"}
 _SAME_KEY = "Internal_EntityWithSameKeyExists"
@@ -62,7 +64,7 @@ def subject_of(table: str, write: Write) -> str:
 def _named_refusal(answer: Answer, *, writes: bool = False) -> SyncError | None:
     """The error where it has nothing to do with a row; a permanent code overrules a status that says try again."""
     code = answer.code
-    if code == "Application_TooManyRequests":
+    if code == TOO_MANY:
         return Retry(f"{NAME}: {answer.message}", code=code, after=answer.retry_after, throttled=True)
     if code == "Internal_CompanyNotFound":
         return Stop(f"{NAME} does not know the company: {answer.message} Correct its id.", code=code)

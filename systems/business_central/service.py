@@ -6,17 +6,19 @@ from typing import Any
 
 import httpx2
 
+from schemas.budget import Allowance
 from schemas.errors import Retry, Stop
 from schemas.row import Table
+from systems.budget import Budget
 from systems.business_central.columns import Columns
-from systems.business_central.errors import NAME, read_refusal
-from systems.business_central.json_batch import Part, encode_batch
+from systems.business_central.errors import NAME, TOO_MANY, read_refusal
+from systems.business_central.json_batch import Part, batch_answers, encode_batch
 from systems.credentials import TokenSource
 from systems.edm import EntityType, Model, NotMetadata, read_model
 from systems.http import Answer, HttpPool
 
-CONCURRENCY = 5
-"""Requests at once of one user (operational limits, online)."""
+LIMIT = Allowance(at_once=5, per_window=6000)
+"""Of one user: operational limits, online."""
 
 
 class Service:
@@ -28,16 +30,19 @@ class Service:
         company_id: str,
         credentials: Sequence[TokenSource],
         *,
+        budget: Budget | None,
         connect_timeout: float,
         read_timeout: float,
         transport: httpx2.BaseTransport | None,
     ) -> None:
         self._url = url.rstrip("/")
         self._company = company_id.lower()
+        self.budget = budget or Budget(NAME, [one.client_id for one in credentials], LIMIT)
         self._pool = HttpPool(
             NAME,
             credentials,
-            concurrency=CONCURRENCY,
+            budget=self.budget,
+            throttle_codes=[TOO_MANY],
             headers={"Accept": "application/json"},
             connect_timeout=connect_timeout,
             read_timeout=read_timeout,
@@ -64,7 +69,10 @@ class Service:
         """The answer to a batch; each part is carried out whatever becomes of the others."""
         headers = {"Content-Type": "application/json", "Prefer": "odata.continue-on-error"}
         url = f"{self._root(table)}/$batch"
-        return Answer.of(self._pool.send("POST", url, headers=headers, content=encode_batch(parts), writes=writes))
+        response = self._pool.send("POST", url, headers=headers, content=encode_batch(parts), writes=writes)
+        answer = Answer.of(response)
+        self._pool.heard(response, (batch_answers(answer.document) or {}).values())
+        return answer
 
     def described(self, table: Table) -> EntityType | None:
         """What ``$metadata`` says of a table; ``None`` where it knows none of this name."""

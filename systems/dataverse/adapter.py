@@ -9,11 +9,12 @@ import httpx2
 from schemas.errors import Retry, Skip
 from schemas.row import Row, Table, Value
 from schemas.system import System
+from systems.budget import Budget
 from systems.credentials import TokenSource
 from systems.dataverse.choices import Choices
 from systems.dataverse.errors import NAME, read_refusal
 from systems.dataverse.reader import Reader
-from systems.dataverse.service import CONCURRENCY, Service
+from systems.dataverse.service import Service
 from systems.dataverse.writer import BATCH_LIMIT, Writer
 from systems.http import CONNECT_TIMEOUT, READ_TIMEOUT
 from systems.interface import Capabilities, Page, RecordSystem, Write, WriteResult
@@ -26,7 +27,8 @@ class Dataverse(RecordSystem):
 
     Args:
         url: ``https://<organization>.crm<n>.dynamics.com``.
-        credentials: used in turn; limits are counted for each.
+        credentials: the least loaded one is used; limits are counted for each.
+        budget: of these credentials, by client id; default: the documented limits, for this process alone.
         connect_timeout: seconds until a connection must stand.
         read_timeout: seconds in which the system must go on answering.
         transport: for tests.
@@ -39,12 +41,18 @@ class Dataverse(RecordSystem):
         url: str,
         credentials: Sequence[TokenSource],
         *,
+        budget: Budget | None = None,
         connect_timeout: float = CONNECT_TIMEOUT,
         read_timeout: float = READ_TIMEOUT,
         transport: httpx2.BaseTransport | None = None,
     ) -> None:
         self._service = Service(
-            url, credentials, connect_timeout=connect_timeout, read_timeout=read_timeout, transport=transport
+            url,
+            credentials,
+            budget=budget,
+            connect_timeout=connect_timeout,
+            read_timeout=read_timeout,
+            transport=transport,
         )
         self._reader = Reader(self._service)
         self._writer = Writer(self._service)
@@ -52,7 +60,10 @@ class Dataverse(RecordSystem):
         self._user_id = ""
         self._user_lock = threading.Lock()
         self.capabilities = Capabilities(
-            batch_limit=BATCH_LIMIT, concurrency=CONCURRENCY * len(credentials), client_ids=True, tags=True
+            batch_limit=BATCH_LIMIT,
+            concurrency=self._service.budget.limit.at_once * len(credentials),
+            client_ids=True,
+            tags=True,
         )
 
     def read(self, table: Table, ids: Sequence[str]) -> dict[str, Row]:

@@ -6,7 +6,9 @@ from urllib.parse import urlsplit
 
 import httpx2
 
+from schemas.budget import Allowance
 from schemas.errors import OutcomeUnknown, Retry
+from systems.budget import Budget
 from systems.credentials import TokenSource
 from systems.dataverse.errors import NAME, batch_refusal, read_refusal
 from systems.dataverse.multipart import CONTENT_TYPE, Part, batch_answers, encode_batch, is_batch
@@ -14,8 +16,8 @@ from systems.edm import Model, NotMetadata, read_model
 from systems.http import Answer, HttpPool
 
 API = "/api/data/v9.2"
-CONCURRENCY = 52
-"""Requests at once of one user (service protection limits)."""
+LIMIT = Allowance(at_once=52, per_window=6000)
+"""Of one user: service protection limits."""
 
 _HEADERS = {
     "Accept": "application/json",
@@ -33,16 +35,18 @@ class Service:
         url: str,
         credentials: Sequence[TokenSource],
         *,
+        budget: Budget | None,
         connect_timeout: float,
         read_timeout: float,
         transport: httpx2.BaseTransport | None,
     ) -> None:
         self._url = url.rstrip("/")
         self._prefix = urlsplit(self._url).path
+        self.budget = budget or Budget(NAME, [one.client_id for one in credentials], LIMIT)
         self._pool = HttpPool(
             NAME,
             credentials,
-            concurrency=CONCURRENCY,
+            budget=self.budget,
             headers=_HEADERS,
             connect_timeout=connect_timeout,
             read_timeout=read_timeout,
@@ -82,7 +86,9 @@ class Service:
         response = self._pool.send("POST", self.url("$batch"), headers=headers, content=content, writes=writes)
         content_type = response.headers.get("content-type", "")
         if is_batch(content_type):
-            return batch_answers(content_type, response.content)
+            answers = batch_answers(content_type, response.content)
+            self._pool.heard(response, answers.values())
+            return answers
         answer = Answer.of(response)
         if not answer.ok:
             raise batch_refusal(answer) if writes else read_refusal(answer, "a batch")

@@ -12,6 +12,7 @@ from kafka.admin import KafkaAdminClient
 from brokers.kafka.topics import KafkaTopics
 from consumers.dead_letters import DeadLetters
 from consumers.kafka import KafkaSubscriber
+from consumers.kafka_group_status import KafkaGroupStatus
 from engine.ledger import dead_letters
 from engine.ledger.database import open_database, read
 from schemas.errors import DeadLetter, Retry, Skip, Stop
@@ -59,6 +60,21 @@ def test_a_member_with_a_lasting_name_has_its_partitions_back_and_nobody_elses_m
 
     assert _share(stays, returns) == before
     assert moved == []
+
+
+def test_a_group_seen_from_outside_shows_who_reads_what_and_how_far_behind(broker: KafkaBroker) -> None:
+    group = f"{broker.topic}.group"
+    status = KafkaGroupStatus(broker.options, broker.topic, group)
+    broker.publisher().publish(broker.topic, [OutgoingMessage("key", b"1"), OutgoingMessage("key", b"2")])
+    assert [one.member for one in status.partitions()] == [None] * PARTITIONS
+    assert sum(one.lag for one in status.partitions()) == 2
+    with closing(KafkaSubscriber({**broker.options, "client_id": "worker-1"}, [broker.topic], group)) as member:
+        messages = eventually(lambda: member.poll(100, 0.1))
+        member.settle(messages[:1])
+        assert [one.member for one in status.partitions()] == ["worker-1"] * PARTITIONS
+        assert sum(one.lag for one in status.partitions()) == 2 - 1
+    with pytest.raises(Stop, match="topics create"):
+        KafkaGroupStatus(broker.options, "nowhere", group).partitions()
 
 
 def test_of_two_members_with_one_lasting_name_the_first_stops_before_it_settles(broker: KafkaBroker) -> None:

@@ -8,7 +8,8 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Engine, inspect, text
 
 import engine.ledger.log_tables
-import engine.ledger.models  # noqa: F401
+import engine.ledger.models
+import engine.ledger.worker_tables  # noqa: F401
 from engine.ledger.database import Base, open_database, read, write
 from engine.ledger.migrations import migrate
 from schemas.errors import Stop

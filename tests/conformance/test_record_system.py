@@ -6,16 +6,16 @@ over either way.
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from datetime import timedelta
 from decimal import Decimal
-from functools import cache
+from functools import cache, partial
 
 import pytest
 
 from schemas.errors import OutcomeUnknown, Reread, RereadReason, Retry, Skip, Stop
 from schemas.row import Row
-from systems.interface import Create, Delete, Refused, Update, Write, WriteResult, Written
+from systems.interface import Create, Delete, RecordSystem, Refused, Update, Write, WriteResult, Written
 from tests.support.record_systems import BENCHES, Bench, open_bench, written
 
 NOBODY = "99999999-9999-4999-8999-999999999999"
@@ -361,15 +361,16 @@ def failed(call: Callable[[], object]) -> Exception:
 @pytest.mark.parametrize("status", [429, 503])
 def test_a_busy_system_says_when_to_come_back(bench: Bench, status: int) -> None:
     (row,) = bench.add("Nord")
-    calls: list[Callable[[], object]] = [
-        lambda: bench.system.read(bench.table, [row.id]),
-        lambda: bench.system.find(bench.table, [bench.values("Nord")]),
-        lambda: bench.system.scan(bench.table, since=None, cursor=None, page_size=5),
-        lambda: bench.system.write(bench.table, [bench.new("Sør")], tag="t"),
+    calls: list[Callable[[RecordSystem], object]] = [
+        lambda system: system.read(bench.table, [row.id]),
+        lambda system: system.find(bench.table, [bench.values("Nord")]),
+        lambda system: system.scan(bench.table, since=None, cursor=None, page_size=5),
+        lambda system: system.write(bench.table, [bench.new("Sør")], tag="t"),
     ]
     for call in calls:
         bench.fail_next(status, retry_after=7)
-        error = failed(call)
+        with closing(bench.again()) as system:  # another one each time: whoever was told to wait waits
+            error = failed(partial(call, system))
         assert type(error) is Retry
         assert error.after == 7
         assert error.throttled is (status == 429)

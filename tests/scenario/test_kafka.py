@@ -114,5 +114,5 @@ def _replay(
     stack: Stack, begin: datetime, *, end: datetime | None = None, record: str | None = None, dry_run: bool = False
 ) -> Replayed:
     records = [record] if record else None
-    with closing(stack.composition.subscriber(f"{stack.settings.worker.group}.{uuid4()}")) as subscriber:
+    with closing(stack.composition.subscriber(f"{stack.settings.worker.group}.{uuid4()}", "reader")) as subscriber:
         return replay(stack.producer_context, subscriber, begin=begin, end=end, records=records, dry_run=dry_run)

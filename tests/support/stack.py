@@ -17,6 +17,7 @@ from httpx2 import codes
 from sqlalchemy import Engine
 
 from console.composition import Composition
+from console.sandbox_settings import UNLIMITED
 from console.web_server import WebServer
 from engine.ledger import couplings, dead_letters, open_operations
 from engine.ledger.clock import utc_now
@@ -142,13 +143,19 @@ class Stack:
             kafka=Kafka(bootstrap_servers=tuple(arrangement.kafka.split(","))) if arrangement.kafka else None,
             worker=Worker(threads=4, group=arrangement.name),
             receiver=Receiver(client_state=CLIENT_STATE, webhook_key=WEBHOOK_KEY),
-            business_central=BusinessCentral(url=self.bc.url, company=self.bc.company_id, credentials={"main": main}),
+            business_central=BusinessCentral(
+                url=self.bc.url,
+                company=self.bc.company_id,
+                credentials={"main": main},
+                requests_per_5_minutes=UNLIMITED,
+            ),
             dataverse=Dataverse(
                 url=self.dv.url,
                 credentials={"main": main},
                 ownership=arrangement.ownership,
                 team=self.dv.team_id,
                 company=self.dv.company_row_id,
+                requests_per_5_minutes=UNLIMITED,
             ),
             mappings=arrangement.mappings,
         )

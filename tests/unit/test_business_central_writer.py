@@ -129,6 +129,7 @@ def test_a_throttled_operation_says_how_long_to_wait(service: WebService, system
     assert isinstance(error, Retry)
     assert error.throttled
     assert error.after == 17
+    assert system._service.budget.usage()["worker"].refused == 1
 
 
 @pytest.mark.parametrize(

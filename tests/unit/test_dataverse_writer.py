@@ -163,6 +163,7 @@ def test_a_throttled_request_inside_a_batch_says_how_long_to_wait(service: WebSe
     assert isinstance(error, Retry)
     assert error.throttled
     assert error.after == 9
+    assert system._service.budget.usage()["worker"].refused == 1
 
 
 def test_a_throttled_batch_is_answered_in_plain_json(service: WebService, system: Dataverse) -> None:

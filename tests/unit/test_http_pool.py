@@ -4,7 +4,9 @@ from collections.abc import Iterator
 import httpx2
 import pytest
 
+from schemas.budget import Allowance
 from schemas.errors import OutcomeUnknown, Retry, Stop
+from systems.budget import Budget
 from systems.http import Answer, HttpPool, whole_refusal
 from tests.support.web_service import Tokens, WebService
 
@@ -21,11 +23,15 @@ def pool(service: WebService) -> Iterator[HttpPool]:
     made.close()
 
 
-def open_pool(transport: httpx2.BaseTransport, *credentials: Tokens, concurrency: int = 5) -> HttpPool:
+def open_pool(
+    transport: httpx2.BaseTransport, *credentials: Tokens, concurrency: int = 5, budget: Budget | None = None
+) -> HttpPool:
+    ids = [one.client_id for one in credentials]
     return HttpPool(
         "Dataverse",
         credentials,
-        concurrency=concurrency,
+        budget=budget or Budget("Dataverse", ids, Allowance(concurrency, 6000)),
+        throttle_codes=["too_many"],
         headers={"Accept": "application/json"},
         connect_timeout=1,
         read_timeout=1,
@@ -158,3 +164,69 @@ def test_a_refusal_that_concerns_no_row_is_told_by_its_status(
 
 def test_a_refusal_that_concerns_a_row_is_left_to_the_adapter() -> None:
     assert whole_refusal(answer(400), "Dataverse", writes=True) is None
+
+
+def test_a_refused_request_is_sent_once_more_with_another_credential(service: WebService, pool: HttpPool) -> None:
+    service.reply(httpx2.Response(429, headers={"Retry-After": "60"}), httpx2.Response(200), httpx2.Response(200))
+    assert pool.send("POST", "https://x.test", writes=True).status_code == 200
+    first, second = (request.headers["authorization"] for request in service.requests)
+    assert first == second == "Bearer token 1"  # the first token of each
+    assert pool.send("GET", "https://x.test").status_code == 200
+    with pytest.raises(Retry, match="used up") as raised:
+        pool.send("GET", "https://x.test", credential=0)
+    assert raised.value.after is not None
+    assert raised.value.after > 50
+
+
+def test_a_request_that_every_credential_is_refused_is_answered_so(service: WebService, pool: HttpPool) -> None:
+    service.reply(*(httpx2.Response(429, headers={"Retry-After": "60"}) for _ in range(2)))
+    assert pool.send("GET", "https://x.test").status_code == 429
+    assert len(service.requests) == 2
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "document", "refused"),
+    [
+        (429, {}, None, 1),
+        (503, {"Retry-After": "5"}, None, 1),
+        (503, {}, None, 0),
+        (400, {}, {"error": {"code": "too_many"}}, 1),
+        (400, {}, {"error": {"code": "other"}}, 0),
+        (200, {}, {"error": {"code": "too_many"}}, 0),
+    ],
+)
+def test_what_counts_as_too_many_requests(
+    service: WebService, status: int, headers: dict[str, str], document: object, refused: int
+) -> None:
+    budget = Budget("Dataverse", ["one"], Allowance(5, 6000))
+    pool = open_pool(service.transport, Tokens("one"), budget=budget)
+    service.reply(httpx2.Response(status, headers=headers, json=document))
+    pool.send("GET", "https://x.test")
+    assert budget.usage()["one"].refused == refused
+    assert budget.usage()["one"].at_once == 0
+    pool.close()
+
+
+def test_parts_of_a_batch_that_are_too_many_slow_down_its_credential(service: WebService) -> None:
+    budget = Budget("Dataverse", ["one"], Allowance(5, 6000))
+    pool = open_pool(service.transport, Tokens("one"), budget=budget)
+    service.reply(httpx2.Response(200), httpx2.Response(200))
+    fine = pool.send("POST", "https://x.test")
+    pool.heard(fine, [answer(200), answer(412)])
+    assert budget.usage()["one"].pace == 1.0
+    some = pool.send("POST", "https://x.test")
+    pool.heard(some, [answer(200), answer(429, {"Retry-After": "7"}), answer(429, {"Retry-After": "9"})])
+    usage = budget.usage()["one"]
+    assert (usage.refused, usage.paused > 8) == (1, True)
+    pool.close()
+
+
+def test_a_place_is_given_back_whatever_becomes_of_the_request(service: WebService) -> None:
+    budget = Budget("Dataverse", ["one"], Allowance(5, 6000))
+    pool = open_pool(service.transport, Tokens("one"), budget=budget)
+    service.reply(httpx2.ConnectError("refused"), httpx2.ReadTimeout("late"))
+    for kind in (Retry, OutcomeUnknown):
+        with pytest.raises(kind):
+            pool.send("POST", "https://x.test", writes=True)
+    assert budget.usage()["one"].at_once == 0
+    pool.close()

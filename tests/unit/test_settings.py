@@ -61,6 +61,8 @@ def test_little_needs_to_be_given(tmp_path: Path) -> None:
     assert credentials.token_endpoint == "https://login.microsoftonline.com/contoso.example/oauth2/v2.0/token"
     assert given.business_central.scope(credentials) == "https://api.businesscentral.dynamics.com/.default"
     assert given.dataverse.scope(credentials) == "https://contoso.crm4.dynamics.com/.default"
+    assert (given.business_central.requests_at_once, given.business_central.requests_per_5_minutes) == (5, 6000)
+    assert (given.dataverse.requests_at_once, given.dataverse.requests_per_5_minutes) == (52, 6000)
 
 
 def test_settings_say_what_shapes_the_mappings(tmp_path: Path) -> None:
@@ -235,6 +237,12 @@ def test_names_of_principals_are_lower_case_so_that_variables_can_be_called_afte
     path.write_text(MINIMAL.replace("{main:", "{Main:"), encoding="utf-8")
     with pytest.raises(SettingsFaults, match="a name is lower-case letters and digits"):
         load_settings(path, {})
+
+
+def test_one_client_under_two_names_is_refused_since_the_system_counts_it_once(tmp_path: Path) -> None:
+    again = {"TENANT": "contoso.example", "CLIENT_ID": "worker", "CLIENT_SECRET": SECRET}
+    environ = {f"TWINROW_DATAVERSE__CREDENTIALS__AGAIN__{name}": value for name, value in again.items()}
+    assert "has client worker under two names" in fault_of(tmp_path, environ=environ).problem
 
 
 def test_what_is_missing_can_be_given_in_either_place() -> None:

@@ -7,7 +7,8 @@ from alembic import command
 from alembic.script import ScriptDirectory
 
 import engine.ledger.log_tables
-import engine.ledger.models  # noqa: F401
+import engine.ledger.models
+import engine.ledger.worker_tables  # noqa: F401
 from engine.ledger.database import open_database, write
 from engine.ledger.migrations import configuration, migrate
 
