@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from time import monotonic
@@ -140,9 +141,8 @@ class KafkaSubscriber(Subscriber):
         if not self._assigned:
             return {}
         with mapped(f"looking at the positions of group {self._group}"):
-            return {
-                where: max(0, end - self._position(where)) for where, end in self._member.ends(self._assigned).items()
-            }
+            ends = self._member.ends(self._assigned)
+            return {where: max(0, end - self._position(where, end)) for where, end in ends.items()}
 
     def close(self) -> None:
         """Without a broker the group waits for the end of the session instead."""
@@ -178,30 +178,38 @@ class KafkaSubscriber(Subscriber):
         except MemberLost:
             self._start_anew()
             return
-        for change in changes:
-            try:
+        try:
+            for change in changes:
                 if change.comes:
                     self._assigned |= change.partitions
                 else:
                     self._give_up(change.partitions)
-            finally:
+        finally:
+            for change in changes:
                 self._member.follow(change)
         if changes:
             self._commit()
 
     def _start_anew(self) -> None:
         """Forget everything, which others may have by now; the next look joins again."""
+        member, self._opened = self._member, None
         lost = frozenset(self._assigned)
-        self._member.close()
-        self._opened = None
         self._forget(lost)
-        if lost:
-            self._on_revoke(lost)
+        try:
+            if lost:
+                self._on_revoke(lost)
+        finally:
+            member.close()
 
     def _give_up(self, partitions: frozenset[TopicPartition]) -> None:
         """Let the engine settle what it can of these, then forget them."""
-        if partitions:
+        if not partitions:
+            return
+        try:
             self._on_revoke(partitions)
+            with suppress(SyncError):  # what the group could not take when it was settled; else it is delivered again
+                self._commit()
+        finally:
             self._forget(partitions)
 
     def _forget(self, partitions: frozenset[TopicPartition]) -> None:
@@ -225,13 +233,13 @@ class KafkaSubscriber(Subscriber):
         for where, position in moved.items():
             self._held[where].committed = position
 
-    def _position(self, where: TopicPartition) -> int:
+    def _position(self, where: TopicPartition, end: int) -> int:
         """Where the group would go on: behind markers of transactions, where nothing before them is open."""
         held = self._held.get(where)
         if held is None:
             start = self._member.start(where)
             held = self._held[where] = _Held(ContiguousPosition(start), start)
-        if held.read.position == held.read.next and (behind := self._member.read_to(where)) is not None:
+        if held.read.position == held.read.next < end and (behind := self._member.read_to(where)) is not None:
             return max(held.read.next, behind)
         return held.read.position
 

@@ -10,6 +10,7 @@ had those partitions since. So it ends instead (:class:`MemberLost`), and whoeve
 
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from contextlib import suppress
 from threading import Condition, Thread
 from time import monotonic
 from typing import NamedTuple
@@ -18,7 +19,7 @@ import kafka
 from kafka.consumer.fetcher import ConsumerRecord
 from kafka.consumer.subscription_state import AsyncConsumerRebalanceListener
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, RebalanceInProgressError
 from kafka.future import Future
 from kafka.net.selector import NetworkSelector
 from kafka.structs import OffsetAndMetadata
@@ -93,9 +94,11 @@ class KafkaMember:
             fetch_max_wait_ms=milliseconds(_TURN),
         )
         self._consumer.subscribe(list(partitions), listener=_Listener(self._note))
-        self.ends(
-            self.everything
-        )  # a member that joins before it knows the partitions may lead the group, and give none
+        try:
+            self.ends(self.everything)  # else the member might lead the group before it knows the partitions
+        except KafkaError:
+            self._consumer.close(autocommit=False, timeout_ms=0)
+            raise
         self._thread = Thread(target=self._drive, name=f"kafka-{group}", daemon=True)
         self._thread.start()
 
@@ -160,6 +163,9 @@ class KafkaMember:
         """Read on in each partition at the first message of that time (ms since 1970) or later; where that is.
 
         Two requests. The member has to have all partitions.
+
+        Raises:
+            RebalanceInProgressError: there are changes to follow first.
         """
         theirs = _theirs(self.everything)
         # Asked first: what is published between the two requests must not be passed over.
@@ -189,12 +195,19 @@ class KafkaMember:
         return begin
 
     def read_to(self, partition: TopicPartition) -> int | None:
-        """The offset behind everything read, markers of transactions too; ``None``: messages wait to be taken."""
-        with self._changed:
-            if self._ahead.get(partition):
-                return None
-        position: int | None = self._consumer.position(_their(partition), timeout_ms=_TIMEOUT)
-        return position
+        """The offset behind everything read, markers of transactions too.
+
+        ``None``: unknown; messages wait to be taken, or changes to be followed.
+        """
+        positions: list[int | None] = []
+
+        def look() -> None:
+            if not self._ahead.get(partition):
+                positions.append(self._consumer.position(_their(partition), timeout_ms=_TIMEOUT))
+
+        with suppress(RebalanceInProgressError):
+            self._between_polls(look)
+        return positions[0] if positions else None
 
     def close(self) -> None:
         """Leave the group, unless the member has a lasting name."""
@@ -216,16 +229,22 @@ class KafkaMember:
 
     def _drive(self) -> None:
         while self._wait_until_wanted():
-            while self._requests:
-                self._requests.popleft()()
+            while request := self._next_request():
+                request()
             try:
                 records = self._consumer.poll(milliseconds(_TURN), _AHEAD)
+                failure = None
             except Exception as error:  # noqa: BLE001 - raised again for whoever uses the member
-                records, self._failure = {}, error
+                records, failure = {}, error
             with self._changed:
+                self._failure = failure
                 for partition, of_partition in records.items():
                     self._ahead[TopicPartition(*partition)].extend(of_partition)
                 self._changed.notify_all()
+
+    def _next_request(self) -> Callable[[], None] | None:
+        with self._changed:
+            return self._requests.popleft() if self._requests else None
 
     def _wait_until_wanted(self) -> bool:
         def is_wanted() -> bool:
@@ -238,7 +257,11 @@ class KafkaMember:
             return not self._stopping
 
     def _between_polls(self, work: Callable[[], None]) -> None:
-        """Have ``work`` done while nobody waits in the library's ``poll``; returns when it is done."""
+        """Have ``work`` done while nobody waits in the library's ``poll``; returns when it is done.
+
+        Raises:
+            RebalanceInProgressError: it was not; the thread may be waiting until changes are followed.
+        """
         done = Future()
 
         def request() -> None:
@@ -253,6 +276,10 @@ class KafkaMember:
         with self._changed:
             self._requests.append(request)
             self._changed.notify_all()
+            self._changed.wait_for(lambda: done.is_done or self._changes)
+            if not done.is_done and request in self._requests:
+                self._requests.remove(request)
+                raise RebalanceInProgressError
             self._changed.wait_for(lambda: done.is_done)
         if done.exception is not None:
             raise done.exception

@@ -12,6 +12,7 @@ from schemas.features import Features, Ownership
 from schemas.mapping_file import Source
 from schemas.settings_section import Secret, SecretFile, Section
 
+_LASTING_NAME = re.compile(r"[A-Za-z0-9._-]{1,249}")
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -299,6 +300,8 @@ class Settings(BaseSettings):
     def _broker(self) -> "Settings":
         if self.topics.broker == "kafka" and self.kafka is None:
             raise ValueError("topics.broker is kafka: needs a section kafka with bootstrap_servers")
+        if self.topics.broker == "kafka" and self.worker.member and not _LASTING_NAME.fullmatch(self.worker.member):
+            raise ValueError("worker.member should be letters, digits, dots, underscores and dashes for Kafka")
         return self
 
     @property

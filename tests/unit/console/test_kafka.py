@@ -99,6 +99,12 @@ def test_settings_of_kafka_that_cannot_work_are_told(
         load_settings(twinrow.settings_file, {})
 
 
+def test_a_lasting_name_is_one_that_kafka_takes(twinrow: CommandLine) -> None:
+    twinrow.write(topics={"broker": "kafka"}, kafka={"bootstrap_servers": ["kafka:9092"]}, worker={"member": "w 1"})
+    with pytest.raises(SettingsFaults, match=r"worker\.member should be letters"):
+        load_settings(twinrow.settings_file, {})
+
+
 def test_a_certificate_that_cannot_be_used_is_told_and_its_password_is_not(
     twinrow: CommandLine, tmp_path: Path
 ) -> None:
