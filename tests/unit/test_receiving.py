@@ -49,6 +49,7 @@ def test_messages_whose_dead_letters_could_not_be_kept_are_taken_by_the_next_tur
             Scheduler({}, monotonic),
             Troubled(database, publisher, None, clock=utc_now),
             _never_sweeps,
+            monotonic=lambda: 0.0,
             max_in_flight=10,
         )
         with pytest.raises(Retry):
