@@ -38,7 +38,12 @@ from schemas.errors import Retry, Stop
 _LOCK_TIMEOUT = 10.0
 """Seconds that a writing transaction waits for its turn."""
 
-_READ_ONLY = {"read_only": True, "postgresql_readonly": True}
+_READ_ONLY = {"read_only": True}
+_STATEMENTS: dict[str, dict[str, Any]] = {"sqlite": _READ_ONLY, "postgresql": {"isolation_level": "AUTOCOMMIT"}}
+_SNAPSHOT: dict[str, dict[str, Any]] = {
+    "sqlite": _READ_ONLY,
+    "postgresql": {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True},
+}
 
 IN_MEMORY = (None, "", ":memory:")
 """What the database of an SQLite URL is called that lives in no file."""
@@ -168,15 +173,19 @@ def write(engine: Engine, *, durable: bool = True) -> Iterator[Connection]:
 
 
 @contextmanager
-def read(engine: Engine) -> Iterator[Connection]:
-    """A reading transaction: never waits for writers. On SQLite one consistent snapshot, on PostgreSQL one a statement.
+def read(engine: Engine, *, snapshot: bool = False) -> Iterator[Connection]:
+    """For reading only: never waits for writers.
+
+    Args:
+        snapshot: all statements see the database as it is at the first one. Else, on PostgreSQL, each sees what is
+            committed when it begins, and beginning and ending cost no request.
 
     Raises:
         Retry: away or out of connections.
         Stop: the database refuses; the text says what to do.
     """
     with database_errors(engine.url), engine.connect() as connection:
-        connection.execution_options(**_READ_ONLY)
+        connection.execution_options(**(_SNAPSHOT if snapshot else _STATEMENTS)[engine.dialect.name])
         with connection.begin():
             yield connection
 
