@@ -1,4 +1,4 @@
-"""Databases for every test that asks: SQLite and a real PostgreSQL."""
+"""Databases and brokers for every test that asks."""
 
 from collections.abc import Iterator
 
@@ -8,6 +8,7 @@ from sqlalchemy import Engine
 from engine.ledger.database import open_database
 from tests.support.databases import PostgresqlDatabases, SqliteDatabases
 from tests.support.postgresql import postgresql_server
+from tests.support.service_bus import ServiceBusNamespace, service_bus
 
 
 @pytest.fixture(scope="session")
@@ -23,6 +24,13 @@ def postgresql_databases() -> Iterator[PostgresqlDatabases]:
         databases = PostgresqlDatabases(server)
         yield databases
         databases.close()
+
+
+@pytest.fixture(scope="session")
+def service_bus_namespace() -> Iterator[ServiceBusNamespace]:
+    """A Service Bus namespace that lives as long as the test run."""
+    with service_bus() as namespace:
+        yield namespace
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

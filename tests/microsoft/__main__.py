@@ -53,6 +53,7 @@ def _run(tests: Path, broker: ServiceBusBroker, control: str, authority: Path) -
         "SERVICEBUS_ENDPOINT_SUFFIX": SUFFIX,
         "TWINROW_SERVICE_BUS_CONTROL": control,
         "TWINROW_SERVICE_BUS_TLS_PORT": str(broker.tls_port),
+        "TWINROW_SERVICE_BUS_WEBSOCKET_PORT": str(broker.websocket_port),
         "TWINROW_SERVICE_BUS_KEY_NAME": KEY_NAME,
         "TWINROW_SERVICE_BUS_KEY": KEY,
     }

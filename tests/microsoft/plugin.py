@@ -13,7 +13,10 @@ from tests.microsoft.expected import EXPECTED_FAILURES, LONGEST
 
 _SUFFIX = os.environ["SERVICEBUS_ENDPOINT_SUFFIX"]
 _AUTHORITY = os.environ["TWINROW_SERVICE_BUS_AUTHORITY"]
-_PORTS = {5671: int(os.environ["TWINROW_SERVICE_BUS_TLS_PORT"])}
+_PORTS = {
+    5671: int(os.environ["TWINROW_SERVICE_BUS_TLS_PORT"]),
+    443: int(os.environ["TWINROW_SERVICE_BUS_WEBSOCKET_PORT"]),
+}
 
 
 def pytest_configure(config: pytest.Config) -> None:

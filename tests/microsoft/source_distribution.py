@@ -37,4 +37,6 @@ def _download(requirement: str, directory: Path) -> None:
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet", "--no-deps"]
     options = ["--no-binary", ":all:", "--require-hashes", "--dest", str(directory), "--requirement", str(pinned)]
     done = subprocess.run([*command, *options], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, f"the source distribution of azure-servicebus could not be brought here:\n{done.stderr}"
+    assert done.returncode == 0, (
+        f"the source distribution of azure-servicebus could not be brought here:\n{done.stderr}"
+    )

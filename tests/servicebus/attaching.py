@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 from tests.servicebus.access import Access, covers
-from tests.servicebus.amqp.errors import AmqpError, not_allowed, timeout, unauthorized
+from tests.servicebus.amqp.errors import AmqpError, argument, not_allowed, timeout, unauthorized
 from tests.servicebus.amqp.links import IncomingLink, Link, OutgoingLink
 from tests.servicebus.amqp.performatives import Source
 from tests.servicebus.amqp.session import refuse
@@ -108,7 +108,9 @@ def _wanted_session(source: Source) -> tuple[Value, Value] | None:
 
 def _id_of(wanted: Value) -> str | None:
     value = wanted.value if isinstance(wanted, Described) else wanted
-    return None if value is None else str(value)
+    if not isinstance(value, str | None):
+        raise argument(f"A session's id is a text, not {value!r}.")
+    return value
 
 
 def _confirm_session(

@@ -17,6 +17,7 @@ from tests.servicebus.faults import Fault, Faults
 from tests.servicebus.namespace import Namespace, entity_path
 from tests.servicebus.queue import Queue
 from tests.servicebus.settings import EntitySettings
+from tests.servicebus.websocket import WebSocket
 
 T = TypeVar("T")
 
@@ -28,9 +29,11 @@ class ServiceBusBroker:
     """One namespace. Everything public may be called from any thread, and has happened when it returns."""
 
     def __init__(self, tls: ssl.SSLContext | None = None, clock: Callable[[], float] = time.time) -> None:
-        """With ``tls`` it listens on a second port. Clients compare the times of locks with their own clocks."""
+        """With ``tls`` it listens on two more ports, with and without WebSockets. Clients compare the times of locks with their own clocks."""
         self.port = 0
         self.tls_port = 0
+        self.websocket_port = 0
+        self._servers: list[asyncio.Server] = []
         self._tls = tls
         self._loop = asyncio.new_event_loop()
         self._namespace = Namespace(clock)
@@ -198,10 +201,14 @@ class ServiceBusBroker:
         def connection() -> Connection:
             return Connection(self)
 
-        plain = await self._loop.create_server(connection, "127.0.0.1", 0, backlog=512)
-        self._servers = [plain]
-        self.port = plain.sockets[0].getsockname()[1]
+        self.port = await self._serve(connection)
         if self._tls is not None:
-            secure = await self._loop.create_server(connection, "127.0.0.1", 0, ssl=self._tls, backlog=512)
-            self._servers.append(secure)
-            self.tls_port = secure.sockets[0].getsockname()[1]
+            self.tls_port = await self._serve(connection, self._tls)
+            self.websocket_port = await self._serve(lambda: WebSocket(connection), self._tls)
+
+    async def _serve(self, protocol: Callable[[], asyncio.Protocol], tls: ssl.SSLContext | None = None) -> int:
+        """Listen on a free port; which."""
+        server = await self._loop.create_server(protocol, "127.0.0.1", 0, ssl=tls, backlog=512)
+        self._servers.append(server)
+        port: int = server.sockets[0].getsockname()[1]
+        return port

@@ -38,7 +38,9 @@ def control_server(broker: ServiceBusBroker, port: int = 0) -> HttpServer:
         return Starlette(
             routes=[
                 _route(
-                    "PUT", "/queues/{name:path}", lambda request, body: broker.create_queue(_name(request), _settings(body))
+                    "PUT",
+                    "/queues/{name:path}",
+                    lambda request, body: broker.create_queue(_name(request), _settings(body)),
                 ),
                 _route(
                     "PUT",
@@ -48,7 +50,9 @@ def control_server(broker: ServiceBusBroker, port: int = 0) -> HttpServer:
                     ),
                 ),
                 _route(
-                    "PUT", "/topics/{name:path}", lambda request, body: broker.create_topic(_name(request), _settings(body))
+                    "PUT",
+                    "/topics/{name:path}",
+                    lambda request, body: broker.create_topic(_name(request), _settings(body)),
                 ),
                 _route("DELETE", "/entities/{name:path}", lambda request, _: broker.delete(_name(request))),
                 _route("GET", "/count", lambda request, _: broker.count(_entity(request))),

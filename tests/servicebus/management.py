@@ -107,7 +107,7 @@ class Management(Requests):
     def _received(self, stored: StoredMessage) -> Body:
         if stored.lock is None:
             return {"message": stored.encode(), "lock-token": UUID(int=0)}
-        return {"message": stored.encode(locked_until=stored.lock.until), "lock-token": stored.lock.token}
+        return {"message": stored.encode_locked(stored.lock), "lock-token": stored.lock.token}
 
     def _renew(self, body: Body) -> Body:
         return {"expirations": Array(milliseconds(self._queue.renew(token)) for token in body["lock-tokens"])}

@@ -23,6 +23,8 @@ from tests.servicebus.stored_message import Lock, State, StoredMessage
 from tests.servicebus.timers import Timers
 
 MAX_DELIVERIES = ("MaxDeliveryCountExceeded", "Message could not be consumed after {} delivery attempts.")
+SESSION_GRACE = 0.75
+"""Seconds that a session stays its receiver's own beyond the time that was promised: a promise is a minimum."""
 EXPIRED = ("TTLExpiredException", "The message expired and was dead lettered.")
 
 
@@ -243,7 +245,7 @@ class Queue:
         return stored.lock.until
 
     def expire_locks(self) -> int:
-        """Let every lock of a message or a session run out now; how many."""
+        """Let every lock run out now, of a session with all of its messages, and of a message; how many."""
         held = [session for session in self.sessions if session.holder is not None]
         for session in held:
             self._lose_session(session)
@@ -427,12 +429,12 @@ class Queue:
         def due() -> None:
             if session.holder is not consumer:
                 return
-            if session.locked_until > self._timers.now():
+            if session.locked_until + SESSION_GRACE > self._timers.now():
                 self._watch(session, consumer)
             else:
                 self._lose_session(session)
 
-        self._timers.at(session.locked_until, due)
+        self._timers.at(session.locked_until + SESSION_GRACE, due)
 
     def _lose_session(self, session: MessageSession) -> None:
         consumer, session.holder = session.holder, None

@@ -32,7 +32,7 @@ class Receiving:
         if stored.lock is None:
             self._link.send(stored.encode(), settled=True)
         else:
-            self._link.send(stored.encode(locked_until=stored.lock.until), stored.lock.token.bytes_le)
+            self._link.send(stored.encode_locked(stored.lock), stored.lock.token.bytes_le)
 
     def lost_session(self, error: AmqpError) -> None:
         self._link.detach(error)

@@ -77,11 +77,19 @@ class Requests:
     def _answer(self, asked_on: IncomingLink, request: Message, properties: dict[str, Value], body: Value) -> None:
         payload = answer(request.property_named("message_id"), properties, body)
         reply_to = request.property_named("reply_to")
-        for link in asked_on.session.connection.links:
-            if not isinstance(link, OutgoingLink) or not isinstance(link.node, Answers):
-                continue
-            if entity_path(link.address) != entity_path(asked_on.address):
-                continue
-            if reply_to is None or getattr(link.remote.target, "address", None) == reply_to:
-                link.node.post(link, payload)
+        beside = _links_beside(asked_on)
+        wanted = [link for link, _ in beside if reply_to in (link.name, getattr(link.remote.target, "address", None))]
+        for link, answers in beside:
+            if link in wanted or not wanted:
+                answers.post(link, payload)
                 return
+
+
+def _links_beside(asked_on: IncomingLink) -> list[tuple[OutgoingLink, Answers]]:
+    """The links of the same connection on which answers from the same node can go."""
+    path = entity_path(asked_on.address)
+    return [
+        (link, link.node)
+        for link in asked_on.session.connection.links
+        if isinstance(link, OutgoingLink) and isinstance(link.node, Answers) and entity_path(link.address) == path
+    ]

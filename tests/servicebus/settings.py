@@ -23,4 +23,4 @@ class EntitySettings:
     duplicate_window: float = 0.0
     time_to_live: float | None = None
     dead_letter_expired: bool = False
-    max_message_size: int = 1024 * 1024
+    max_message_size: int = 256 * 1024

@@ -1,12 +1,12 @@
 """A message that an entity keeps."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from tests.servicebus.amqp.message import Message
-from tests.servicebus.amqp.types import Int, Timestamp, Value
+from tests.servicebus.amqp.types import Int, Symbol, Timestamp, Value
 
 if TYPE_CHECKING:
     from tests.servicebus.queue import Consumer
@@ -42,23 +42,27 @@ class StoredMessage:
     delivery_count: int = 0
     enqueued_sequence_number: int = 0
     lock: Lock | None = None
-    more: dict[str, Value] = field(default_factory=dict)
 
     def expired(self, now: float) -> bool:
         return self.expires is not None and self.expires <= now
 
-    def encode(self, *, locked_until: float | None = None) -> bytes:
-        """As a receiver gets it."""
+    def encode(self) -> bytes:
+        """As somebody gets it who only looks."""
+        return self._seen().encode()
+
+    def encode_locked(self, lock: Lock) -> bytes:
+        """As its receiver gets it."""
+        seen = self._seen().with_annotations({"x-opt-locked-until": milliseconds(lock.until)})
+        return replace(seen, delivery_annotations={Symbol("x-opt-lock-token"): lock.token}).encode()
+
+    def _seen(self) -> Message:
         annotations: dict[str, Value] = {
             "x-opt-sequence-number": self.sequence_number,
             "x-opt-enqueued-time": milliseconds(self.enqueued),
             "x-opt-enqueue-sequence-number": self.enqueued_sequence_number,
             "x-opt-message-state": Int(self.state),
-            **self.more,
         }
-        if locked_until is not None:
-            annotations["x-opt-locked-until"] = milliseconds(locked_until)
-        return self.message.with_annotations(annotations).with_delivery_count(self.delivery_count).encode()
+        return self.message.with_annotations(annotations).with_delivery_count(self.delivery_count)
 
 
 def milliseconds(moment: float) -> Timestamp:

@@ -209,22 +209,26 @@ def _number(layout: str, kind: Callable[[Value], Value]) -> _Reader:
 
 def _variable(width: int, kind: Callable[[bytes], Value]) -> _Reader:
     def read(data: Buffer, at: int) -> tuple[Value, int]:
-        start = at + width
-        end = start + int.from_bytes(data[at:start])
-        if end > len(data):
-            raise IndexError("the value ends behind the data")
-        return kind(bytes(data[start:end])), end
+        size = int.from_bytes(_slice(data, at, width))
+        return kind(_slice(data, at + width, size)), at + width + size
 
     return read
 
 
 def _raw(size: int, kind: Callable[[bytes], Value]) -> _Reader:
-    return lambda data, at: (kind(bytes(data[at : at + size])), at + size)
+    return lambda data, at: (kind(_slice(data, at, size)), at + size)
+
+
+def _slice(data: Buffer, at: int, size: int) -> bytes:
+    end = at + size
+    if end > len(data):
+        raise IndexError("the value ends behind the data")
+    return bytes(data[at:end])
 
 
 def _list(width: int) -> _Reader:
     def read(data: Buffer, at: int) -> tuple[Value, int]:
-        count = int.from_bytes(data[at + width : at + 2 * width])
+        count = int.from_bytes(_slice(data, at + width, width))
         at += 2 * width
         values = []
         for _ in range(count):
@@ -247,7 +251,7 @@ def _map(width: int) -> _Reader:
 
 def _array(width: int) -> _Reader:
     def read(data: Buffer, at: int) -> tuple[Value, int]:
-        count = int.from_bytes(data[at + width : at + 2 * width])
+        count = int.from_bytes(_slice(data, at + width, width))
         at += 2 * width
         descriptor = None
         if described := data[at] == 0x00:

@@ -30,6 +30,8 @@ _FRAME = struct.Struct(">IBBH")
 _MAX_FRAME_SIZE = 65536
 _TRANSFER_OVERHEAD = 512
 _IDLE_TIME_OUT = 240.0
+_HEARTBEAT = 10.0
+"""Seconds. A client whose thread waits for a frame with a lock in its hand is freed by an empty one."""
 
 
 class Container(Protocol):
@@ -191,11 +193,12 @@ class Connection(asyncio.Protocol):
                 properties={},
             ),
         )
-        if frame.idle_time_out:
-            self._beat(frame.idle_time_out / 2000)
+        every = min(_HEARTBEAT, (frame.idle_time_out or 2**32) / 2000)
+        self._heartbeat = self._loop.call_later(every, self._beat, every)
 
     def _beat(self, every: float) -> None:
         """Empty frames, so that the client does not think us dead."""
         if self._transport is not None:
-            self._transport.write(_FRAME.pack(8, 2, 0, 0))
+            self._sending += _FRAME.pack(8, 2, 0, 0)
+            self._flush()
             self._heartbeat = self._loop.call_later(every, self._beat, every)

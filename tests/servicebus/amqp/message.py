@@ -38,6 +38,7 @@ class Message:
 
     Attributes:
         header: durable, priority, time to live in milliseconds, first acquirer, delivery count.
+        delivery_annotations: the broker's words about this delivery; those of a sender are not kept.
         annotations: the broker's words about it; most begin with ``x-opt-``.
         properties: the section as it came, empty if there is none.
         application_properties: likewise.
@@ -45,6 +46,7 @@ class Message:
     """
 
     header: list[Value] = field(default_factory=list)
+    delivery_annotations: dict[Value, Value] = field(default_factory=dict)
     annotations: dict[Value, Value] = field(default_factory=dict)
     properties: bytes = b""
     application_properties: bytes = b""
@@ -73,16 +75,13 @@ class Message:
                 annotations = value.value
             elif section in sections:
                 sections[section] = data[start:at]
-        return Message(header, annotations, sections[PROPERTIES], sections[APPLICATION_PROPERTIES], data[at:])
+        return Message(header, {}, annotations, sections[PROPERTIES], sections[APPLICATION_PROPERTIES], data[at:])
 
     def encode(self) -> bytes:
         """The bytes of all sections."""
-        parts = [self.properties, self.application_properties, self.body]
-        if self.annotations:
-            parts.insert(0, encode(Described(ULong(ANNOTATIONS), self.annotations)))
-        if self.header:
-            parts.insert(0, encode(Described(ULong(HEADER), self.header)))
-        return b"".join(parts)
+        said = {HEADER: self.header, DELIVERY_ANNOTATIONS: self.delivery_annotations, ANNOTATIONS: self.annotations}
+        parts = [encode(Described(ULong(section), value)) for section, value in said.items() if value]
+        return b"".join([*parts, self.properties, self.application_properties, self.body])
 
     def batched(self) -> list["Message"]:
         """The messages of a transfer in the batch format."""
