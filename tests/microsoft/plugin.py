@@ -49,7 +49,7 @@ def _name(item: pytest.Item) -> str:
 
 
 def _lead_to_the_broker() -> None:
-    """Have the names of namespaces lead to the broker, and have it trusted: the tests give a client nothing but a name."""
+    """Have the names of namespaces lead to the broker, and have it trusted: the tests tell a client only a name."""
     certifi.where = lambda: _AUTHORITY
     resolve = socket.getaddrinfo
 

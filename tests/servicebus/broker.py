@@ -29,7 +29,10 @@ class ServiceBusBroker:
     """One namespace. Everything public may be called from any thread, and has happened when it returns."""
 
     def __init__(self, tls: ssl.SSLContext | None = None, clock: Callable[[], float] = time.time) -> None:
-        """With ``tls`` it listens on two more ports, with and without WebSockets. Clients compare the times of locks with their own clocks."""
+        """With ``tls`` it listens on two more ports, one of them for WebSockets.
+
+        Clients compare the times of locks with their own clocks, whatever ``clock`` says.
+        """
         self.port = 0
         self.tls_port = 0
         self.websocket_port = 0

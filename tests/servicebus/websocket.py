@@ -49,9 +49,10 @@ class WebSocket(asyncio.Protocol):
             self._transport.abort()
 
     def close(self) -> None:
-        """Hang up when everything is sent."""
+        """Hang up when everything is sent; what comes later is not sent."""
         if self._transport is not None:
             self._transport.close()
+            self._transport = None
 
     def _handle(self, event: Event) -> None:
         match event:

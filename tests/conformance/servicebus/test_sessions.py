@@ -61,6 +61,7 @@ def test_a_session_whose_lock_runs_out_is_lost(broker: ServiceBusBroker, client:
     _send(client, "one")
     with client.get_queue_receiver("s", session_id="one") as receiver:
         (message,) = receiver.receive_messages(max_wait_time=5)
+        assert message.enqueued_time_utc is not None
         assert receiver.session.renew_lock() > message.enqueued_time_utc
         assert broker.expire_locks("s") == 1
         with pytest.raises(SessionLockLostError):

@@ -1,7 +1,7 @@
 """Stands in for the package of that name, which Microsoft does not publish: what its Service Bus tests use of it."""
 
 import time
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from azure.core.credentials import AccessToken
 
@@ -43,7 +43,7 @@ class _AsyncCredential(_Credential):
     async def close(self) -> None:
         """Nothing is open."""
 
-    async def __aenter__(self) -> "_AsyncCredential":
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
