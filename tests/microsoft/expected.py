@@ -15,6 +15,13 @@ EXPECTED_FAILURES = {
     "test_async_next_available_session_timeout_value": _CLIENT_GIVES_UP,
 }
 
+NOT_RUN = {
+    "test_queue_receive_handler_with_autolockrenew_many_msgs": (
+        "has the client renew 300 locks of 30 seconds again and again, which needs a whole fast core for the client alone: "
+        "whether it passes tells of the machine"
+    ),
+}
+
 LONGEST = {
     "test_queue_receive_keep_conn_alive": 320,
     "test_queue_receive_keep_conn_alive_async": 320,
@@ -30,6 +37,5 @@ LONGEST = {
     "test_session_schedule_multiple_messages": 130,
     "test_queue_by_queue_client_conn_str_receive_handler_release_messages": 130,
     "test_queue_by_queue_client_conn_str_receive_handler_with_autolockrenew": 130,
-    "test_queue_receive_handler_with_autolockrenew_many_msgs": 110,
 }
 """Seconds, about."""

@@ -7,6 +7,7 @@ seconds and depend on how busy the machine is.
 import json
 import multiprocessing
 import os
+import sys
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from multiprocessing.connection import Connection, wait
@@ -14,7 +15,7 @@ from multiprocessing.connection import Connection, wait
 import pytest
 from _pytest.runner import runtestprotocol
 
-AT_ONCE = 100
+AT_ONCE = 80
 """Processes: each takes a little of the processor while it waits."""
 
 ALONE = 4
@@ -31,6 +32,7 @@ def pytest_runtestloop(session: pytest.Session) -> bool:
     for item, reports in _run_all(session.items, AT_ONCE):
         if any(report["outcome"] == "failed" for report in reports):
             failed.append(item)
+            sys.stdout.write(f"\nfailed in the crowd, tried once more at the end: {item.name}\n")
         else:
             _log(item, reports)
     for item, reports in _run_all(failed, ALONE):
