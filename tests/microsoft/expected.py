@@ -17,7 +17,7 @@ EXPECTED_FAILURES = {
 
 NOT_RUN = {
     "test_queue_receive_handler_with_autolockrenew_many_msgs": (
-        "has the client renew 300 locks of 30 seconds again and again, which needs a whole fast core for the client alone: "
+        "has the client renew 300 locks of 30 seconds again and again, which needs a whole fast core for it alone: "
         "whether it passes tells of the machine"
     ),
 }

@@ -101,6 +101,10 @@ class ServiceBusBroker:
         """How many messages an entity holds, in any state; ``address`` as a client would write it."""
         return self._call(lambda: self._source(address).size)
 
+    def processor_time(self) -> float:
+        """Seconds that the broker's thread has used of the processor."""
+        return self._call(time.thread_time)
+
     # Misbehaviour
 
     def add_fault(self, fault: Fault) -> None:
