@@ -27,7 +27,8 @@ def microsofts_tests() -> Path:
         with tempfile.TemporaryDirectory(dir=_CACHE) as directory:
             _download(pinned[0].rstrip("\\\n "), Path(directory))
             with tarfile.open(Path(directory) / f"{name}.tar.gz") as archive:
-                archive.extractall(_CACHE, filter="data")
+                archive.extractall(directory, filter="data")
+            (Path(directory) / name).rename(_CACHE / name)
     return tests
 
 

@@ -115,6 +115,8 @@ class Faults:
                 operation.link.detach(fault.error())
             case "drop":
                 connection.drop()
+            case "lose":
+                return
             case "lose_answer":
                 operation.run(answered=False)
             case "drop_answer":

@@ -135,7 +135,7 @@ class Management(Requests):
         return {"expiration": milliseconds(self._queue.renew_session(body["session-id"]))}
 
     def _get_state(self, body: Body) -> Body:
-        return {"session-state": self._queue.sessions.held(body["session-id"]).state}
+        return {"session-state": self._queue.held_session(body["session-id"]).state}
 
     def _set_state(self, body: Body) -> Body:
         self._queue.set_session_state(body["session-id"], body.get("session-state"))

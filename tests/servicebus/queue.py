@@ -23,8 +23,8 @@ from tests.servicebus.stored_message import Lock, State, StoredMessage
 from tests.servicebus.timers import Timers
 
 MAX_DELIVERIES = ("MaxDeliveryCountExceeded", "Message could not be consumed after {} delivery attempts.")
-SESSION_GRACE = 0.75
-"""Seconds that a session stays its receiver's own beyond the time that was promised: a promise is a minimum."""
+SESSION_GRACE = 2.0
+"""Seconds from the end of a session's lock to the detach of its receiver; nothing can be done with the lock in them."""
 EXPIRED = ("TTLExpiredException", "The message expired and was dead lettered.")
 
 
@@ -177,7 +177,8 @@ class Queue:
 
     def wake_session(self, session: MessageSession) -> None:
         """Deliver what there is to the session's holder."""
-        if session.holder is not None and session.holder in self._consumers:
+        holds = session.holder in self._consumers and session.locked_until > self._timers.now()
+        if session.holder is not None and holds:
             self._serve([session.holder], session.ready)
 
     def _serve(self, consumers: list[Consumer], ready: Ready) -> None:
@@ -269,21 +270,21 @@ class Queue:
         Raises:
             AmqpError: the lock is lost.
         """
-        self._remove(self._unlock(token))
+        self._remove(self._settled(token))
 
     def abandon(self, token: UUID, changes: dict[Value, Value] | None = None) -> None:
         """It failed: it comes again, with its application properties changed."""
-        stored = self._unlock(token)
+        stored = self._settled(token)
         self._change(stored, changes)
         self._fail(stored)
 
     def release(self, token: UUID) -> None:
         """It was not looked at: it comes again, and that does not count."""
-        self._back(self._unlock(token))
+        self._back(self._settled(token))
 
     def defer(self, token: UUID, changes: dict[Value, Value] | None = None) -> None:
         """It is set aside, and comes only when it is asked for by its number."""
-        stored = self._unlock(token)
+        stored = self._settled(token)
         self._change(stored, changes)
         stored.delivery_count += 1
         stored.state = State.DEFERRED
@@ -292,10 +293,16 @@ class Queue:
         self, token: UUID, reason: str | None, description: str | None, changes: dict[Value, Value] | None = None
     ) -> None:
         """It goes to the dead letters, with why."""
-        stored = self._unlock(token)
+        stored = self._settled(token)
         self._change(stored, changes)
         self._remove(stored)
         self._bury(stored, reason, description)
+
+    def _settled(self, token: UUID) -> StoredMessage:
+        stored = self._locked.get(token)
+        if stored is not None and self.settings.requires_session:
+            self.held_session(stored.session_id or "")
+        return self._unlock(token)
 
     def _change(self, stored: StoredMessage, changes: dict[Value, Value] | None) -> None:
         if changes:
@@ -381,7 +388,11 @@ class Queue:
         Raises:
             AmqpError: it is somebody else's.
         """
-        session = self.sessions.lock(session_id, consumer, self._timers.now() + self.settings.lock_duration)
+        now = self._timers.now()
+        earlier = self.sessions.get(session_id)
+        if earlier.holder is not None and earlier.locked_until <= now:
+            self._lose_session(earlier)
+        session = self.sessions.lock(session_id, consumer, now + self.settings.lock_duration)
         consumer.session = session
         self._watch(session, consumer)
         return session
@@ -399,13 +410,24 @@ class Queue:
 
         return give_up
 
+    def held_session(self, session_id: str) -> MessageSession:
+        """A session that is somebody's.
+
+        Raises:
+            AmqpError: it is nobody's, or its lock has run out.
+        """
+        session = self.sessions.get(session_id)
+        if session.holder is None or session.locked_until <= self._timers.now():
+            raise session_lock_lost(session_id)
+        return session
+
     def renew_session(self, session_id: str) -> float:
         """Keep a session for another lock duration; until when.
 
         Raises:
             AmqpError: it is nobody's.
         """
-        session = self.sessions.held(session_id)
+        session = self.held_session(session_id)
         session.locked_until = self._timers.now() + self.settings.lock_duration
         return session.locked_until
 
@@ -415,7 +437,7 @@ class Queue:
         Raises:
             AmqpError: it is nobody's.
         """
-        session = self.sessions.held(session_id)
+        session = self.held_session(session_id)
         session.state, session.state_updated = state, self._timers.now()
 
     def session_ids(self, updated_after: float | None) -> list[str]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tests.servicebus.amqp.errors import session_cannot_be_locked, session_lock_lost
+from tests.servicebus.amqp.errors import session_cannot_be_locked
 from tests.servicebus.ready import Ready
 
 if TYPE_CHECKING:
@@ -54,14 +54,3 @@ class Sessions:
             if session.holder is None and len(session.ready):
                 return session
         return None
-
-    def held(self, session_id: str) -> MessageSession:
-        """A session that is somebody's.
-
-        Raises:
-            AmqpError: it is nobody's.
-        """
-        session = self.get(session_id)
-        if session.holder is None:
-            raise session_lock_lost(session_id)
-        return session

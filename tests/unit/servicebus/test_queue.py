@@ -276,9 +276,23 @@ def test_a_session_that_runs_out_is_lost_and_its_messages_count(clock: Clock) ->
     queue.renew_session("s")
     clock.move(29)
     assert taker.lost == []
-    clock.move(1 + SESSION_GRACE)
+    clock.move(1)
+    with pytest.raises(AmqpError, match="session-lock-lost"):
+        queue.complete(taker.tokens[0])
+    with pytest.raises(AmqpError, match="session-lock-lost"):
+        queue.renew_session("s")
+    clock.move(SESSION_GRACE)
     assert taker.lost == ["com.microsoft:session-lock-lost"]
     assert _accepted(queue, "s").taken[0].delivery_count == 1
+
+
+def test_a_session_whose_lock_has_run_out_is_free_for_others_at_once(clock: Clock) -> None:
+    queue = _queue(clock, requires_session=True)
+    queue.send(_message("a", session="s"))
+    slow = _accepted(queue, "s")
+    clock.move(30)
+    assert _ids(_accepted(queue, "s").taken) == ["a"]
+    assert slow.lost == ["com.microsoft:session-lock-lost"]
 
 
 def test_a_session_that_is_given_back_leaves_its_messages_as_they_were(clock: Clock) -> None:
@@ -316,7 +330,7 @@ def test_what_a_session_remembers_stays_when_its_receiver_goes(clock: Clock) -> 
     with pytest.raises(AmqpError, match="session-lock-lost"):
         queue.set_session_state("s", None)
     _accepted(queue, "s")
-    assert queue.sessions.held("s").state == b"half done"
+    assert queue.held_session("s").state == b"half done"
 
 
 def test_locks_run_out_on_command(clock: Clock) -> None:
