@@ -114,6 +114,8 @@ class Management(Requests):
 
     def _settle(self, body: Body) -> Body:
         queue, changes = self._queue, body.get("properties-to-modify")
+        if (session_id := body.get("session-id")) is not None:
+            queue.held_session(session_id)
         for token in body["lock-tokens"]:
             match body["disposition-status"]:
                 case "completed":
