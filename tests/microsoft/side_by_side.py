@@ -20,6 +20,8 @@ AT_ONCE = 80
 
 ALONE = 4
 
+Reports = list[dict[str, object]]
+
 _fork = multiprocessing.get_context("fork")
 
 
@@ -39,9 +41,6 @@ def pytest_runtestloop(session: pytest.Session) -> bool:
         assert reports, f"{item.nodeid} ended its process twice"
         _log(item, reports)
     return True
-
-
-Reports = list[dict[str, object]]
 
 
 def _run_all(items: Iterable[pytest.Item], at_once: int) -> Iterator[tuple[pytest.Item, Reports]]:

@@ -57,6 +57,8 @@ class Management(Requests):
             body = operation(request.value() or {})
         except NothingFound:
             return {"statusCode": Int(204), "statusDescription": "No Content"}, {}
+        except KeyError as error:
+            raise argument(f"The request lacks {error}.") from error
         return {"statusCode": Int(200), "statusDescription": "OK"}, body
 
     def failure(self, error: AmqpError) -> dict[str, Value]:
