@@ -12,8 +12,9 @@ from sqlalchemy.exc import IntegrityError
 from engine.ledger import many_rows
 from engine.ledger.models import CouplingModel, UncoupledModel, table_of
 from engine.ledger.one_of import one_of
+from schemas.operations import OperationKey
 from schemas.row import Value
-from schemas.system import System
+from schemas.system import Direction, System
 
 _TABLE = table_of(CouplingModel)
 
@@ -44,6 +45,11 @@ class Coupling:
     last_from_dataverse: datetime | None = None
     revision: int = 0
     id: int | None = None
+
+    @property
+    def keys(self) -> list[OperationKey]:
+        """The pair's operations: one a direction."""
+        return [OperationKey(self.mapping, direction, self.id_in(direction.source)) for direction in Direction]
 
     def id_in(self, system: System) -> str:
         """The row's id in ``system``."""
