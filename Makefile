@@ -17,7 +17,7 @@ demo: $(READY) ## run Twinrow against a sandbox of both systems
 	$(VENV)/bin/twinrow demo $(ARGS)
 
 test: $(READY) ## run all tests, on a real PostgreSQL and a real Kafka, too (ARGS="-k name" for some)
-	$(VENV)/bin/pytest $(ARGS)
+	$(VENV)/bin/pytest --numprocesses 3 --dist loadfile $(ARGS)
 
 conformance: $(READY) ## run Microsoft's own Service Bus tests against the test broker (ARGS="FILE -k name" for some)
 	$(VENV)/bin/python -m tests.microsoft $(ARGS)
