@@ -206,7 +206,6 @@ def _open_sqlite(url: URL) -> Engine:
         poolclass=QueuePool,
         pool_size=pool_size,
         max_overflow=max_overflow,
-        pool_reset_on_return=None,  # every transaction ends in its block
         hide_parameters=True,
         connect_args={"timeout": _LOCK_TIMEOUT, "check_same_thread": False},
     )
