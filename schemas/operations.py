@@ -1,12 +1,11 @@
 """Operations: what the engine does because of an event."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from schemas.system import Direction
 
 
-@dataclass(frozen=True, slots=True)
-class OperationKey:
+class OperationKey(NamedTuple):
     """One record of one mapping, carried in one direction. Operations of one key run strictly one after another.
 
     ``record_id`` is the source row's id.
