@@ -8,7 +8,7 @@ TOOLS := .venv-tools
 READY := $(VENV)/.ready
 UV := $(or $(shell command -v uv),$(TOOLS)/bin/uv)
 
-.PHONY: help demo test lint bench format lock
+.PHONY: help demo test faults lint bench format lock
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,6 +18,9 @@ demo: $(READY) ## run Twinrow against a sandbox of both systems
 
 test: $(READY) ## run all tests, on a real PostgreSQL and a real Kafka, too (ARGS="-k name" for some)
 	$(VENV)/bin/pytest $(ARGS)
+
+faults: $(READY) ## kill, restart and hold up everything for half an hour while users go on, drawn anew each time
+	FAULTS=long $(VENV)/bin/pytest tests/fault $(ARGS)
 
 lint: $(READY) ## check style, types and the import rules
 	$(VENV)/bin/ruff check
