@@ -132,6 +132,19 @@ def test_rows_locked_for_too_long_are_a_retry(postgresql_url: str) -> None:
     engine.dispose()
 
 
+def test_a_writer_that_is_held_up_does_not_hold_up_the_others(
+    postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.ledger.database._IDLE_TIMEOUT", 0.05)
+    engine = open_database(postgresql_url)
+    with pytest.raises(Retry, match="idle-in-transaction"), write(engine) as held_up:
+        held_up.execute(text("LOCK TABLE alembic_version"))
+        with write(engine) as other:
+            other.execute(text("LOCK TABLE alembic_version"))
+        held_up.execute(text("SELECT 1"))
+    engine.dispose()
+
+
 @pytest.mark.parametrize(
     "changed",
     [
