@@ -50,9 +50,17 @@ class Site:
         """Users, at work once they are entered."""
         return Users(self.stack, self.journal, dice(self.random.randrange(2**32)), per_second, self.name)
 
-    def any_worker(self) -> WorkerProgram:
-        """One that runs."""
-        return self.random.choice([one for one in self.stack.running if isinstance(one, WorkerProgram)])
+    @property
+    def workers(self) -> list[WorkerProgram]:
+        """Those that have not ended."""
+        return [one for one in self.stack.running if isinstance(one, WorkerProgram)]
+
+    def start_worker(self) -> WorkerProgram:
+        """Another one, ready."""
+        worker = self.stack.start_program("run")
+        self.stack.processes.append(worker)
+        worker.wait_until_ready()
+        return worker
 
     def start_broker(self) -> None:
         """Start it, and wait until it can be used."""

@@ -4,7 +4,6 @@ import pytest
 
 from tests.fault.conftest import SESSION_TIMEOUT, Site
 from tests.fault.length import short_or_long
-from tests.support.worker_program import WorkerProgram
 
 pytestmark = pytest.mark.timeout(short_or_long(300, 1800))
 
@@ -13,7 +12,7 @@ def test_workers_are_killed_at_any_moment(site: Site) -> None:
     with site.users() as users:
         for _ in range(short_or_long(6, 20)):
             users.work(site.random.uniform(0.2, 2.0))
-            site.any_worker().kill()
+            site.random.choice(site.workers).kill()
             site.stack.start_workers()
     site.judge(users)
 
@@ -32,7 +31,7 @@ def test_a_worker_is_held_up_until_its_partitions_have_moved_and_then_goes_on(si
     with site.users() as users:
         for _ in range(short_or_long(2, 10)):
             users.work(site.random.uniform(0.5, 2.0))
-            held_up = site.any_worker()
+            held_up = site.random.choice(site.workers)
             held_up.pause()
             users.work(SESSION_TIMEOUT + site.random.uniform(1.0, 4.0))
             held_up.resume()
@@ -45,7 +44,7 @@ def test_all_workers_are_restarted_one_after_another(site: Site) -> None:
     with site.users(per_second=30.0) as users:
         users.work(3.0)
         for _ in range(short_or_long(1, 5)):
-            for old in [one for one in site.stack.running if isinstance(one, WorkerProgram)]:
+            for old in site.workers:
                 old.stop()
                 site.stack.start_workers()
                 users.work(1.0)
