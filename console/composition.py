@@ -21,6 +21,7 @@ from console.output import words
 from console.principals import Principal
 from consumers.executor import Observer
 from consumers.worker import Limits, Worker
+from engine.by_hand import ByHand
 from engine.ledger.clock import Clock, utc_now
 from engine.ledger.database import open_database
 from engine.ledger.migrations import migrate
@@ -161,6 +162,11 @@ class Composition:
             new_id=self.new_id,
             durable=not self.broker.positions_in_ledger,
         )
+
+    @cached_property
+    def by_hand(self) -> ByHand:
+        """Couples and uncouples what a person says."""
+        return ByHand(self.plans, self.systems, self.database, clock=self.clock, new_id=self.new_id)
 
     @cached_property
     def producers(self) -> ProducerContext:

@@ -61,8 +61,8 @@ class BatchContext:
         return self._only_coupled[mapping]
 
     def learn_references(self, system: System, rows: Iterable[Row]) -> None:
-        """Ask the ledger, once, for every record that these rows of ``system`` point to."""
-        wanted = wanted_by(self.plan, system, rows)
+        """Ask the ledger, once, for every record that these rows of ``system`` point to and that is not known yet."""
+        wanted = self.references.unknown(wanted_by(self.plan, system, rows))
         if wanted:
             with read(self.database) as connection:
                 self.references.add(couplings.resolve(connection, wanted))

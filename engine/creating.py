@@ -71,7 +71,7 @@ def adopt(works: Iterable[Work], context: BatchContext) -> None:
             work.found = Outcome.INSERTED
         else:
             ids = ", ".join(row.id for row in found)
-            text = f"created before an interruption, and now one of {ids}: couple the right one by hand"
+            text = f"created before an interruption, and now one of {ids}: couple the right one (twinrow couplings add)"
             work.end(Outcome.PARKED, Skip(text, code=AMBIGUOUS), status=OpenStatus.PARKED)
 
 

@@ -82,7 +82,7 @@ def _without_counterpart(work: Work, deleted_in: System, policy: DeletionConflic
     else:
         text = (
             f"coupled to a row that was deleted in {deleted_in.value}: {coupling.id_in(deleted_in)}; "
-            "restore it, delete the other one too, or remove the coupling"
+            "restore it, delete the other one too, or remove the coupling (twinrow couplings remove)"
         )
         work.end(Outcome.FAILED, Skip(text, code="counterpart_deleted"))
 

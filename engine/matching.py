@@ -110,7 +110,10 @@ def _take(work: Work, rows: list[Row], context: BatchContext) -> None:
         ids = ", ".join(row.id for row in rows)
         work.end(
             Outcome.PARKED,
-            Skip(f"several rows match: {ids}; couple one of them by hand, or make them differ", code="ambiguous_match"),
+            Skip(
+                f"several rows match: {ids}; couple one of them (twinrow couplings add), or make them differ",
+                code="ambiguous_match",
+            ),
             status=OpenStatus.PARKED,
             detail={"candidates": [{"id": row.id, "values": dict(row.values)} for row in rows]},
         )

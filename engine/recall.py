@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, Engine
 
 from engine.ledger import couplings, intents, open_operations, runs, updates
-from engine.ledger.couplings import Coupling
 from engine.ledger.database import read
 from engine.ledger.intents import Intent
 from engine.plan import Plan
@@ -24,10 +23,10 @@ def recall(works: Sequence[Work], plan: Plan, direction: Direction, database: En
     side, or were when a worker died.
     """
     ids = [work.key.record_id for work in works]
-    with read(database) as connection:
+    with read(database, snapshot=True) as connection:
         coupled = couplings.load(connection, plan.name, direction.source, ids)
         uncoupled = [work for work in works if work.key.record_id not in coupled]
-        counter_intents = _recall_uncoupled(connection, uncoupled, coupled, plan, direction) if uncoupled else []
+        counter_intents = _recall_uncoupled(connection, uncoupled, plan, direction) if uncoupled else []
         counter_ids = [coupling.id_in(direction.destination) for coupling in coupled.values()]
         entries = open_operations.load(connection, plan.name, direction, ids, counter_ids)
         under_way = updates.load(connection, plan.name, direction, ids, counter_ids)
@@ -46,15 +45,12 @@ def recall(works: Sequence[Work], plan: Plan, direction: Direction, database: En
 
 
 def _recall_uncoupled(
-    connection: Connection, works: Sequence[Work], coupled: dict[str, Coupling], plan: Plan, direction: Direction
+    connection: Connection, works: Sequence[Work], plan: Plan, direction: Direction
 ) -> Sequence[Intent]:
-    """Intents, and then the couplings once more: an intent that was fulfilled in between shows as a coupling."""
     ids = [work.key.record_id for work in works]
-    own = intents.load(connection, [work.key for work in works])
-    counter_intents = intents.load_all(connection, plan.name, direction.reverse)
-    coupled |= couplings.load(connection, plan.name, direction.source, ids)
+    own, counter_intents = intents.load(connection, plan.name, direction, ids)
     notes = couplings.load_uncoupled(connection, plan.name, direction.source, ids)
     for work in works:
         work.uncoupled = notes.get(work.key.record_id)
-        work.intent = own.get(work.key)
+        work.intent = own.get(work.key.record_id)
     return counter_intents

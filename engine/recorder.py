@@ -20,7 +20,6 @@ from engine.release import event_of
 from engine.work import Work
 from engine.writing import NOT_KEPT
 from schemas.change_event import ChangeEvent, ChangeKind
-from schemas.operations import OperationKey
 from schemas.outcomes import Outcome
 from schemas.system import Direction, System
 from systems.interface import Create
@@ -134,7 +133,7 @@ class Recorder:
                 recording.waits[work.key] = waited_for
             return True
         if work.removed is not None:
-            recording.closed.extend(_keys(work.removed))
+            recording.closed.extend(work.removed.keys)
         if work.counter_entry is not None and work.agreed:
             recording.closed.append(work.counter_entry.key)
         if work.entry is None or not _settles(work, work.entry):
@@ -222,8 +221,3 @@ def _settles(work: Work, entry: OpenOperation) -> bool:
 def _may_be_over(entry: OpenOperation) -> bool:
     """Whether a conflict may have ended by what happened on the other side."""
     return entry.status is OpenStatus.CONFLICT and entry.code != NOT_KEPT
-
-
-def _keys(coupling: Coupling) -> list[OperationKey]:
-    """Both directions of a pair."""
-    return [OperationKey(coupling.mapping, direction, coupling.id_in(direction.source)) for direction in Direction]

@@ -7,6 +7,7 @@ whose record is not coupled stays recognisable, and equals nothing else.
 
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import replace
 
 from engine.ledger.couplings import Coupled, Wanted
 from engine.plan import Plan, PlannedColumn
@@ -67,6 +68,16 @@ class References:
             self._found[one.mapping, "dv_id", one.dv_id] = one
             if one.bc_key is not None:
                 self._found[one.mapping, "bc_key", one.bc_key] = one
+
+    def unknown(self, wanted: Iterable[Wanted]) -> list[Wanted]:
+        """What remains of ``wanted`` to be asked for."""
+        remaining = (
+            replace(
+                want, values=frozenset(one for one in want.values if self.find(want.mappings, want.by, one) is None)
+            )
+            for want in wanted
+        )
+        return [want for want in remaining if want.values]
 
     def find(self, mappings: Iterable[str], by: str, value: str) -> Coupled | None:
         """The coupling that has ``value`` in its column ``by``; the first of ``mappings`` that has one counts."""

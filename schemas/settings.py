@@ -194,7 +194,7 @@ class Kafka(Section):
     key_password_file: SecretFile | None = None
     replication_factor: Annotated[int, Field(gt=0)] | None = None
     """Copies of each message in topics that Twinrow makes; default: the cluster's."""
-    session_timeout: Seconds = 45.0
+    session_timeout: Annotated[float, Field(ge=10)] = 45.0
     """Seconds without a sign of life after which the group takes a worker for dead; one that has a ``worker.member``
     has its partitions back when it returns within them."""
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Engine, PoolProxiedConnection, exc
 
-_IN_MEMORY = (None, "", ":memory:")
+from engine.ledger.database import IN_MEMORY
 
 
 class ChangeProbe:
@@ -13,7 +13,7 @@ class ChangeProbe:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._on_file = engine.dialect.name == "sqlite" and engine.url.database not in _IN_MEMORY
+        self._on_file = engine.dialect.name == "sqlite" and engine.url.database not in IN_MEMORY
         self._connection: PoolProxiedConnection | None = None
         self._version: Any = None
 

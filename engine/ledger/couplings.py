@@ -1,7 +1,7 @@
 """Couplings: which rows of the two systems are the same thing, and the values they last agreed on."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -12,21 +12,11 @@ from sqlalchemy.exc import IntegrityError
 from engine.ledger import many_rows
 from engine.ledger.models import CouplingModel, UncoupledModel, table_of
 from engine.ledger.one_of import one_of
+from schemas.operations import OperationKey
 from schemas.row import Value
-from schemas.system import System
+from schemas.system import Direction, System
 
 _TABLE = table_of(CouplingModel)
-
-# Statements of the hot path are made once: making one costs more than running it.
-_ID_COLUMNS = {System.BUSINESS_CENTRAL: _TABLE.c.bc_id, System.DATAVERSE: _TABLE.c.dv_id}
-_OF_MAPPING = _TABLE.c.mapping == bindparam("mapping")
-_LOAD = {system: select(_TABLE).where(_OF_MAPPING, one_of(column, "ids")) for system, column in _ID_COLUMNS.items()}
-_TAKEN = {system: select(column).where(_OF_MAPPING, one_of(column, "ids")) for system, column in _ID_COLUMNS.items()}
-_LOAD_UNCOUPLED = select(UncoupledModel.record_id, UncoupledModel.generation).where(
-    UncoupledModel.mapping == bindparam("mapping"),
-    UncoupledModel.system == bindparam("system"),
-    one_of(table_of(UncoupledModel).c.record_id, "ids"),
-)
 
 
 @dataclass(slots=True)
@@ -55,6 +45,11 @@ class Coupling:
     last_from_dataverse: datetime | None = None
     revision: int = 0
     id: int | None = None
+
+    @property
+    def keys(self) -> list[OperationKey]:
+        """The pair's operations: one a direction."""
+        return [OperationKey(self.mapping, direction, self.id_in(direction.source)) for direction in Direction]
 
     def id_in(self, system: System) -> str:
         """The row's id in ``system``."""
@@ -90,11 +85,23 @@ class Uncoupled:
     generation: int
 
 
+# Statements of the hot path are made once: making one costs more than running it.
+_ID_COLUMNS = {System.BUSINESS_CENTRAL: _TABLE.c.bc_id, System.DATAVERSE: _TABLE.c.dv_id}
+_OF_MAPPING = _TABLE.c.mapping == bindparam("mapping")
+_COLUMNS = [_TABLE.c[field.name] for field in fields(Coupling)]
+_LOAD = {system: select(*_COLUMNS).where(_OF_MAPPING, one_of(column, "ids")) for system, column in _ID_COLUMNS.items()}
+_TAKEN = {system: select(column).where(_OF_MAPPING, one_of(column, "ids")) for system, column in _ID_COLUMNS.items()}
+_LOAD_UNCOUPLED = select(UncoupledModel.record_id, UncoupledModel.generation).where(
+    UncoupledModel.mapping == bindparam("mapping"),
+    UncoupledModel.system == bindparam("system"),
+    one_of(table_of(UncoupledModel).c.record_id, "ids"),
+)
+
+
 def load(connection: Connection, mapping: str, system: System, ids: Sequence[str]) -> dict[str, Coupling]:
     """The couplings of these rows of ``system``, by row id. One query, by index."""
-    rows = connection.execute(_LOAD[system], {"mapping": mapping, "ids": ids})
-    couplings = (Coupling(**row) for row in rows.mappings())
-    return {coupling.id_in(system): coupling for coupling in couplings}
+    rows = connection.execute(_LOAD[system], {"mapping": mapping, "ids": ids}).all()
+    return {coupling.id_in(system): coupling for coupling in (Coupling(*row) for row in rows)}
 
 
 def load_uncoupled(connection: Connection, mapping: str, system: System, ids: Sequence[str]) -> dict[str, Uncoupled]:
@@ -151,7 +158,8 @@ def resolve(connection: Connection, wanted: Iterable[Wanted]) -> list[Coupled]:
     parameters: dict[str, Sequence[str]] = {}
     for number, want in enumerate(asked):
         parameters[f"mappings_{number}"], parameters[f"values_{number}"] = want.mappings, sorted(want.values)
-    return [Coupled(*row) for row in connection.execute(_resolving(tuple(want.by for want in asked)), parameters)]
+    rows = connection.execute(_resolving(tuple(want.by for want in asked)), parameters).all()
+    return [Coupled(*row) for row in rows]
 
 
 @cache

@@ -1,12 +1,11 @@
 """The database under the ledger and the embedded log: opening it, its column types, reading and writing transactions.
 
-A write is durable when :func:`write` returns, a power loss included: SQLite runs with ``synchronous=FULL``, because in
-WAL mode ``NORMAL`` may forget the last transactions (SQLite's documentation of that pragma). What is done again after a
-power loss anyway need not wait for the disk: it asks for less.
+A write is durable when :func:`write` returns, a power loss included. What is done again after a power loss anyway need
+not wait for the disk: it asks for less.
 """
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
@@ -32,6 +31,7 @@ from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from engine.ledger.database_errors import database_errors, describe
+from engine.ledger.wal_flush import WalFlush
 from schemas import json_codec
 from schemas.errors import Retry, Stop
 
@@ -42,9 +42,31 @@ _IDLE_TIMEOUT = 5.0
 """Seconds in a transaction without a statement after which PostgreSQL ends it: a process that is held up, or a machine
 that was put to sleep, must not hold its locks against all others. Shorter than they wait for their turn."""
 
-_READ_ONLY = {"read_only": True, "postgresql_readonly": True}
+_READ_ONLY = {"read_only": True}
+_STATEMENTS: dict[str, dict[str, Any]] = {"sqlite": _READ_ONLY, "postgresql": {"isolation_level": "AUTOCOMMIT"}}
+_SNAPSHOT: dict[str, dict[str, Any]] = {
+    "sqlite": _READ_ONLY,
+    "postgresql": {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True},
+}
 
-_writers: dict[str | None, Lock] = {}
+IN_MEMORY = (None, "", ":memory:")
+"""What the database of an SQLite URL is called that lives in no file."""
+
+
+class _File:
+    """What the threads of this process share about a file of SQLite's.
+
+    Attributes:
+        turn: one writer at a time: waiting in memory is fair and prompt, SQLite's own waiting polls.
+        log: what makes it durable; ``None`` in memory.
+    """
+
+    def __init__(self, name: str | None) -> None:
+        self.turn = Lock()
+        self.log = None if name is None or name in IN_MEMORY else WalFlush(name)
+
+
+_files: dict[str | None, _File] = {}
 
 
 INTEGER64 = BigInteger().with_variant(Integer, "sqlite")
@@ -133,41 +155,49 @@ def write(engine: Engine, *, durable: bool = True) -> Iterator[Connection]:
     """A writing transaction: durable when the block ends, rolled back when it raises.
 
     Not ``durable``: it survives the end of the process, but a power loss may undo it, unless a durable one followed.
-    That saves the wait for the disk on SQLite, which lets nobody else write meanwhile; PostgreSQL has several
-    transactions wait together, and always waits.
+    That saves the wait for the disk on SQLite; PostgreSQL always waits.
 
     Keep it short, and never open a second one inside it: on SQLite there is one writer at a time. On PostgreSQL the
     isolation is READ COMMITTED; lock the rows that must not move.
 
     Raises:
         Retry: locked, away, deadlocked, or held up for too long in between; nothing was written. For a connection lost
-            during the commit itself that is not certain: do again only what may happen twice.
+            during the commit itself, or a disk that fails after it, that is not certain: do again only what may happen
+            twice.
         Stop: the database refuses; the text says what to do.
     """
-    with _turn(engine), database_errors(engine.url), engine.connect() as connection:
-        if not durable:
-            connection.execution_options(durable=False)
-        with connection.begin():
+    if engine.dialect.name != "sqlite":
+        with database_errors(engine.url), engine.begin() as connection:
             yield connection
+        return
+    file = _files.setdefault(engine.url.database, _File(engine.url.database))
+    with _held(file.turn, engine.url), database_errors(engine.url), engine.begin() as connection:
+        yield connection
+    if durable and file.log is not None:
+        _flush(file.log, engine.url)
 
 
 @contextmanager
-def read(engine: Engine) -> Iterator[Connection]:
-    """A reading transaction: never waits for writers. On SQLite one consistent snapshot, on PostgreSQL one a statement.
+def read(engine: Engine, *, snapshot: bool = False) -> Iterator[Connection]:
+    """For reading only: never waits for writers.
+
+    Args:
+        snapshot: all statements see the database as it is at the first one. Else, on PostgreSQL, each sees what is
+            committed when it begins, and beginning and ending cost no request.
 
     Raises:
         Retry: away or out of connections.
         Stop: the database refuses; the text says what to do.
     """
     with database_errors(engine.url), engine.connect() as connection:
-        connection.execution_options(**_READ_ONLY)
+        connection.execution_options(**(_SNAPSHOT if snapshot else _STATEMENTS)[engine.dialect.name])
         with connection.begin():
             yield connection
 
 
 def _open_sqlite(url: URL) -> Engine:
     path = url.database
-    if path and path != ":memory:":
+    if path not in IN_MEMORY:
         file = Path(path).absolute()
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -213,30 +243,16 @@ def _open_postgresql(url: URL) -> Engine:
 def _prepare_sqlite(connection: Any, _entry: ConnectionPoolEntry) -> None:
     connection.isolation_level = None  # transactions begin where _begin_sqlite says, not where the driver guesses
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "foreign_keys=ON", "journal_size_limit=67108864"):
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "journal_size_limit=67108864"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
 
 def _begin_sqlite(connection: Connection) -> None:
     """Take the write lock at once: a reader that turns writer later would fail where two meet, not wait."""
-    options = connection.get_execution_options()
+    read_only = connection.get_execution_options().get("read_only", False)
     driver: Any = connection.connection.dbapi_connection  # a fifth of the price of going through SQLAlchemy
-    if options.get("read_only", False):
-        driver.execute("BEGIN")
-        return
-    synchronous = "FULL" if options.get("durable", True) else "NORMAL"
-    if connection.info.get("synchronous") != synchronous:
-        driver.execute(f"PRAGMA synchronous={synchronous}")
-        connection.info["synchronous"] = synchronous
-    driver.execute("BEGIN IMMEDIATE")
-
-
-def _turn(engine: Engine) -> AbstractContextManager[object]:
-    """One writer a process and SQLite file: waiting in memory is fair and prompt, SQLite's own waiting polls."""
-    if engine.dialect.name != "sqlite":
-        return nullcontext()
-    return _held(_writers.setdefault(engine.url.database, Lock()), engine.url)
+    driver.execute("BEGIN" if read_only else "BEGIN IMMEDIATE")
 
 
 @contextmanager
@@ -247,3 +263,11 @@ def _held(lock: Lock, url: URL) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def _flush(log: WalFlush, url: URL) -> None:
+    try:
+        log.wait()
+    except OSError as error:
+        text = f"{describe(url)} cannot be flushed to the disk just now: {error.strerror}; check the disk"
+        raise Retry(text, code="not_flushed") from error

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, select
+from sqlalchemy import Connection, bindparam, delete, select, union_all
 
 from engine.ledger import many_rows
 from engine.ledger.models import IntentModel, table_of
@@ -22,8 +22,8 @@ from schemas.system import Direction
 _TABLE = table_of(IntentModel)
 
 # Statements of the hot path are made once: making one costs more than running it.
-_LOAD = select(_TABLE).where(of_lane(_TABLE))
-_ALL = select(_TABLE).where(_TABLE.c.mapping == bindparam("mapping"), _TABLE.c.direction == bindparam("direction"))
+_ALL = select(_TABLE).where(_TABLE.c.mapping == bindparam("at_mapping"), _TABLE.c.direction == bindparam("direction"))
+_LOAD = union_all(select(_TABLE).where(of_lane(_TABLE)), _ALL)
 _OUTSTANDING = select(_TABLE.c.mapping, _TABLE.c.direction, _TABLE.c.record_id).where(of_lane(_TABLE))
 _FULFIL = delete(_TABLE).where(of_lane(_TABLE))
 
@@ -49,15 +49,20 @@ def waiting_key(key: OperationKey) -> str:
     return f"{key.mapping} {key.direction} {key.record_id} created"
 
 
-def load(connection: Connection, keys: Iterable[OperationKey]) -> dict[OperationKey, Intent]:
-    """The intents of these records."""
-    rows = (row for lane in by_lane(keys) for row in connection.execute(_LOAD, lane))
-    return {intent.key: intent for intent in map(_intent, rows)}
+def load(
+    connection: Connection, mapping: str, direction: Direction, ids: Sequence[str]
+) -> tuple[dict[str, Intent], list[Intent]]:
+    """The intents of these records, by record id; and all of the opposite lane. One query."""
+    lane = {"at_mapping": mapping, "at_direction": direction.value, "ids": ids}
+    rows = connection.execute(_LOAD, {**lane, "direction": direction.reverse.value}).all()
+    found = list(map(_intent, rows))
+    own = {intent.key.record_id: intent for intent in found if intent.key.direction is direction}
+    return own, [intent for intent in found if intent.key.direction is not direction]
 
 
 def load_all(connection: Connection, mapping: str, direction: Direction) -> list[Intent]:
     """All intents of a lane: what is being created just now, or was when a worker died."""
-    rows = connection.execute(_ALL, {"mapping": mapping, "direction": direction.value})
+    rows = connection.execute(_ALL, {"at_mapping": mapping, "direction": direction.value})
     return [_intent(row) for row in rows]
 
 

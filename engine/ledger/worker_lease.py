@@ -24,8 +24,10 @@ from schemas.system import System
 LEASE = timedelta(seconds=15)
 """Without a heartbeat for so long, a process counts as dead. The clocks of all must agree to well within it."""
 
-_USABLE = LEASE * 0.8
-"""How long a process uses its shares after a heartbeat: requests under way end before others get them."""
+_USABLE = timedelta(seconds=8)
+"""How long shares are used after the heartbeat that granted them. Shorter than the lease, so that requests have ended
+when others take the shares; and shorter than any group waits for a member (10 seconds), so that a worker that was
+stalled, and wakes up when others have its partitions, sends nothing any more: it might create a row a second time."""
 
 _LOCK = 0x7477696E72776B
 """PostgreSQL advisory lock of whoever divides; on SQLite there is one writer anyway."""

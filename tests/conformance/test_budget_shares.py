@@ -120,13 +120,13 @@ def test_one_that_cannot_beat_uses_nothing_before_others_take_it(join: Join, tim
     silent, other = join(), join()
     silent.beat()
     other.beat()
-    time.advance(LEASE.total_seconds() * 0.7)
+    time.advance(LEASE.total_seconds() * 0.5)
     other.beat()
     assert places(silent, other) == [3, 2]
     time.advance(LEASE.total_seconds() * 0.1)
     other.beat()
     assert places(silent, other) == [0, 2]
-    time.advance(LEASE.total_seconds() * 0.2)
+    time.advance(LEASE.total_seconds() * 0.4)
     other.beat()
     assert places(silent, other) == [0, 5]
 

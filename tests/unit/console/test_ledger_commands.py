@@ -20,6 +20,7 @@ from schemas.operations import OperationKey
 from schemas.outcomes import Outcome
 from schemas.system import Direction
 from schemas.topics import Message
+from systems.sandbox import Sandbox
 from tests.support.command_line import CommandLine
 
 NOW = datetime(2026, 3, 5, 6, 7, 8, tzinfo=UTC)
@@ -279,3 +280,19 @@ def test_looking_does_not_make_tables(twinrow: CommandLine) -> None:
 
     assert answer.code == 3
     assert "twinrow run" in answer.stderr
+
+
+def test_a_person_couples_and_uncouples_rows(in_sandbox: CommandLine, sandbox: Sandbox) -> None:
+    customer = str(sandbox.business_central.rows("customers")[0]["id"])
+    account = str(sandbox.dataverse.insert("accounts", {"name": "Adatum", "customertypecode": 3})["accountid"])
+    with in_sandbox.composition() as composition:
+        composition.prepare()
+        assert in_sandbox("couplings", "add", "CUSTOMER", customer.upper(), account).code == 0
+        (coupling,) = in_sandbox("couplings", "list", "--json").json
+        assert (coupling["bc_id"], coupling["dv_id"]) == (customer, account)
+        again = in_sandbox("couplings", "add", "CUSTOMER", customer, account)
+        assert (again.code, "coupled already" in again.stderr) == (1, True)
+        assert in_sandbox("couplings", "remove", "CUSTOMER", account).code == 0
+        assert in_sandbox("couplings", "list", "--json").json == []
+    unknown = in_sandbox("couplings", "remove", "CUSTOMERS", account)
+    assert (unknown.code, "There is no mapping CUSTOMERS" in unknown.stderr) == (2, True)
