@@ -205,25 +205,25 @@ class Stack:
         """Workers that have not ended."""
         return [process for process in self.processes if process.alive]
 
-    def start_workers(self) -> None:
-        """As many workers as there are at rest; those that run already count."""
+    def start_workers(self, **environ: str) -> None:
+        """As many workers as there are at rest; those that run already count. ``environ``: more for processes."""
         programs = self._arrangement.programs
         if programs is None:
             if not self.running:
                 self.start_worker()
             return
         missing = programs.workers - len(self.running)
-        started = [self.start_program("run") for _ in range(missing)]
+        started = [self.start_program("run", **environ) for _ in range(missing)]
         self.processes += started
         for program in started:
             program.wait_until_ready()
 
-    def start_program(self, *arguments: str) -> WorkerProgram:
-        """``twinrow`` with these arguments and the settings of the stack; whoever starts it stops it."""
+    def start_program(self, *arguments: str, **environ: str) -> WorkerProgram:
+        """``twinrow`` with the settings of the stack, changed by ``environ``; whoever starts it stops it."""
         programs = self._arrangement.programs
         assert programs is not None, "this stack has no processes"
         file = programs.folder / f"{self._arrangement.name}.yaml"
-        return WorkerProgram(file, write_settings(self.settings, file), *arguments)
+        return WorkerProgram(file, {**write_settings(self.settings, file), **environ}, *arguments)
 
     def start_worker(self, *, through: Through | None = None, mappings: Source | None = None) -> WorkerProcess:
         """Another worker, in threads.
