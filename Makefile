@@ -8,7 +8,7 @@ TOOLS := .venv-tools
 READY := $(VENV)/.ready
 UV := $(or $(shell command -v uv),$(TOOLS)/bin/uv)
 
-.PHONY: help demo test conformance lint bench format lock
+.PHONY: help demo test conformance faults lint bench format lock
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,6 +21,9 @@ test: $(READY) ## run all tests, on a real PostgreSQL and a real Kafka, too (ARG
 
 conformance: $(READY) ## run Microsoft's own Service Bus tests against the test broker (ARGS="FILE -k name" for some)
 	$(VENV)/bin/python -m tests.microsoft $(ARGS)
+
+faults: $(READY) ## kill, restart and hold up everything for half an hour while users go on, drawn anew each time
+	FAULTS=long $(VENV)/bin/pytest tests/fault $(ARGS)
 
 lint: $(READY) ## check style, types and the import rules
 	$(VENV)/bin/ruff check

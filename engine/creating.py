@@ -59,8 +59,12 @@ def adopt(works: Iterable[Work], context: BatchContext) -> None:
         candidates = _look_for([intent for _, intent in tried], context)
     with read(context.database) as connection:
         announced = intents.load_all(connection, context.plan.name, context.direction)  # those of other batches too
+    standing = {intent.key for intent in announced}
     claimed: set[str] = set()
     for (work, intent), found in zip(tried, candidates, strict=True):
+        if intent.key not in standing:
+            work.again(moved())  # by the worker that had announced it, and was only slow
+            continue
         free = [row for row in found if row.id not in claimed]
         if not free:
             work.looked = True

@@ -38,6 +38,10 @@ from schemas.errors import Retry, Stop
 _LOCK_TIMEOUT = 10.0
 """Seconds that a writing transaction waits for its turn."""
 
+_IDLE_TIMEOUT = 5.0
+"""Seconds in a transaction without a statement after which PostgreSQL ends it: a process that is held up, or a machine
+that was put to sleep, must not hold its locks against all others. Shorter than they wait for their turn."""
+
 _READ_ONLY = {"read_only": True}
 _STATEMENTS: dict[str, dict[str, Any]] = {"sqlite": _READ_ONLY, "postgresql": {"isolation_level": "AUTOCOMMIT"}}
 _SNAPSHOT: dict[str, dict[str, Any]] = {
@@ -157,8 +161,9 @@ def write(engine: Engine, *, durable: bool = True) -> Iterator[Connection]:
     isolation is READ COMMITTED; lock the rows that must not move.
 
     Raises:
-        Retry: locked, away, or deadlocked; nothing was written. For a connection lost during the commit itself, or a
-            disk that fails after it, that is not certain: do again only what may happen twice.
+        Retry: locked, away, deadlocked, or held up for too long in between; nothing was written. For a connection lost
+            during the commit itself, or a disk that fails after it, that is not certain: do again only what may happen
+            twice.
         Stop: the database refuses; the text says what to do.
     """
     if engine.dialect.name != "sqlite":
@@ -228,7 +233,8 @@ def _open_postgresql(url: URL) -> Engine:
             "keepalives_interval": 10,
             "keepalives_count": 3,
             "tcp_user_timeout": 60_000,
-            "options": f"-c lock_timeout={_LOCK_TIMEOUT:.0f}s -c timezone=UTC",
+            "options": f"-c lock_timeout={_LOCK_TIMEOUT:.0f}s -c timezone=UTC "
+            f"-c idle_in_transaction_session_timeout={_IDLE_TIMEOUT * 1000:.0f}ms",
         },
     )
 

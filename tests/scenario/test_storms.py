@@ -13,6 +13,7 @@ from systems.sandbox.faults import Fault
 from systems.sandbox.limits import Limits
 from tests.support.stack import Stack
 from tests.support.steps import customer_pair
+from tests.support.worker_process import WorkerProcess
 
 STORMS: dict[str, Callable[[], Fault]] = {
     "429": lambda: Fault(status=429, count=5, retry_after=0),
@@ -77,6 +78,7 @@ def test_tokens_that_are_suddenly_refused_are_fetched_anew(stack: Stack) -> None
 def _allow(stack: Stack, share: Allowance) -> None:
     """Give the worker this share of both budgets, as a heartbeat does."""
     for process in stack.running:
+        assert isinstance(process, WorkerProcess)
         for budget in process.composition.budgets.values():
             budget.grant(dict.fromkeys(budget.credentials, share), 3600.0)
 

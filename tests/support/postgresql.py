@@ -3,6 +3,7 @@
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -69,12 +70,65 @@ class Account:
             )
 
 
+@dataclass
+class Server:
+    """A server that was started here."""
+
+    account: Account
+    binaries: Path
+    data: Path
+    port: int
+    process: "subprocess.Popen[bytes] | None" = None
+
+    @property
+    def url(self) -> str:
+        """Of its ``postgres`` database."""
+        return f"postgresql://twinrow:{PASSWORD}@127.0.0.1:{self.port}/postgres"
+
+    @property
+    def log(self) -> str:
+        """What it said since it was started last."""
+        return self._log.read_text(errors="replace")
+
+    def start(self) -> bool:
+        """Start it, and wait until it can be used; whether it can be."""
+        settings = [f"--{name}={value}" for name, value in _SETTINGS.items()]
+        command = [str(self.binaries / "postgres"), "-D", str(self.data), f"--port={self.port}", *settings]
+        process = self.process = self.account.start(["/bin/sh", "-c", _UNTIL_INPUT_ENDS, "sh", *command], self._log)
+        eventually(lambda: process.poll() is not None or _accepts(self.url), within=60)
+        return process.poll() is None
+
+    def crash(self) -> None:
+        """End it at once, its clients' transactions too; the next start recovers what was committed. Idempotent."""
+        if self.process is not None:
+            self.process.send_signal(signal.SIGQUIT)
+            self.process.wait()
+            self.stop()
+
+    def stop(self) -> None:
+        """End it in order. Idempotent."""
+        if self.process is not None:
+            self.process.communicate()  # closes its input
+            self.process = None
+
+    @property
+    def _log(self) -> Path:
+        return self.data.parent / "postgres.log"
+
+
 @contextmanager
 def postgresql_server() -> Iterator[str]:
     """The URL of a server's ``postgres`` database; a server started here is gone with its files afterwards."""
     if given := os.environ.get(GIVEN):
         yield given
         return
+    with own_postgresql_server() as server:
+        yield server.url
+
+
+@contextmanager
+def own_postgresql_server() -> Iterator[Server]:
+    """A server that whoever asks for it may crash and start again; gone with its files afterwards."""
     with ExitStack() as stack:
         account = _account()
         directory = Path(tempfile.mkdtemp(prefix="twinrow-postgresql-"))
@@ -137,23 +191,17 @@ def _initialise(binaries: Path, directory: Path, account: Account) -> Path:
 
 
 @contextmanager
-def _running(binaries: Path, data: Path, account: Account) -> Iterator[str]:
+def _running(binaries: Path, data: Path, account: Account) -> Iterator[Server]:
     """The server on a free port; should another program take the port first, on another one."""
-    log = data.parent / "postgres.log"
-    settings = [f"--{name}={value}" for name, value in _SETTINGS.items()]
     for _ in range(5):
-        port = _free_port()
-        url = f"postgresql://twinrow:{PASSWORD}@127.0.0.1:{port}/postgres"
-        command = [str(binaries / "postgres"), "-D", str(data), f"--port={port}", *settings]
-        with account.start(["/bin/sh", "-c", _UNTIL_INPUT_ENDS, "sh", *command], log) as server:
-            if _started(server, url):
-                yield url
+        server = Server(account, binaries, data, _free_port())
+        try:
+            if server.start():
+                yield server
                 return
-    raise AssertionError(f"PostgreSQL does not start:\n{log.read_text()}")
-
-
-def _started(server: "subprocess.Popen[bytes]", url: str) -> bool:
-    return eventually(lambda: server.poll() is not None or _accepts(url), within=60) and server.poll() is None
+        finally:
+            server.stop()
+    raise AssertionError(f"PostgreSQL does not start:\n{server.log}")
 
 
 def _accepts(url: str) -> bool:

@@ -1,14 +1,17 @@
-"""The whole product over real HTTP: both systems, the web receiver, workers on the embedded log, the ledger.
+"""The whole product over real HTTP: both systems, the web receiver, workers on a message log, the ledger.
 
-Everything runs in threads of this process, on free ports. Rows are made and read in the sandbox's systems directly, as
-their users do; what lies between the two systems is the product as it ships.
+Everything runs in threads of this process, on free ports; workers and receiver in processes where that is asked for.
+Rows are made and read in the sandbox's systems directly, as their users do; what lies between the two systems is the
+product as it ships.
 """
 
+import re
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, cached_property
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -48,14 +51,29 @@ from systems.sandbox.latency import Latency
 from systems.sandbox.limits import Limits
 from systems.tls import tls_context
 from tests.support.eventually import eventually
+from tests.support.settings_files import write_settings
 from tests.support.topic_progress import EmbeddedProgress, KafkaProgress, TopicProgress
 from tests.support.worker_process import Systems, Through, WorkerProcess, soon
+from tests.support.worker_program import WorkerProgram
 
 SOON = 0.02
 """Seconds from a change to its notification."""
 
 WEBHOOK_KEY = "key-of-the-webhook"
 CLIENT_STATE = "state-of-the-client"
+
+
+@dataclass(frozen=True, slots=True)
+class Programs:
+    """Workers and receiver as ``twinrow run`` and ``twinrow receive``, processes of their own.
+
+    Attributes:
+        folder: for their settings, and for what they say.
+        workers: how many.
+    """
+
+    folder: Path
+    workers: int = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +86,8 @@ class Arrangement:
         partitions: of the topic.
         kafka: address of the cluster that has the topic; ``None``: the embedded log has it.
         name: of topic and group on it.
+        session_timeout: seconds after which Kafka takes a worker for dead.
+        programs: processes; ``None``: one worker and the receiver, in threads.
         clock: of both systems and of the product.
     """
 
@@ -78,6 +98,8 @@ class Arrangement:
     partitions: int = 2
     kafka: str | None = None
     name: str = "twinrow"
+    session_timeout: float = 45.0
+    programs: Programs | None = None
     clock: Callable[[], datetime] = utc_now
 
     def sandbox(self) -> Sandbox:
@@ -99,7 +121,7 @@ class Stack:
         """``database_url``: of a migrated database."""
         self.sandbox = arrangement.sandbox()
         self.bc, self.dv = self.sandbox.business_central, self.sandbox.dataverse
-        self.processes: list[WorkerProcess] = []
+        self.processes: list[WorkerProcess | WorkerProgram] = []
         self._arrangement = arrangement
         self._database_url = database_url
         self._closing = ExitStack()
@@ -112,9 +134,9 @@ class Stack:
             self.composition.prepare()
             self._progress = self._look_at_topic()
             starting.callback(self._progress.close)
+            starting.callback(self._stop_workers)
             self._start_receiver(starting)
             self._subscribe()
-            starting.callback(self._stop_workers)
             self._closing = starting.pop_all()
         return self
 
@@ -140,9 +162,9 @@ class Stack:
                 changes=f"{arrangement.name}.changes",
                 partitions=arrangement.partitions,
             ),
-            kafka=Kafka(bootstrap_servers=tuple(arrangement.kafka.split(","))) if arrangement.kafka else None,
+            kafka=self._kafka,
             worker=Worker(threads=4, group=arrangement.name),
-            receiver=Receiver(client_state=CLIENT_STATE, webhook_key=WEBHOOK_KEY),
+            receiver=Receiver(port=0, client_state=CLIENT_STATE, webhook_key=WEBHOOK_KEY),
             business_central=BusinessCentral(
                 url=self.bc.url,
                 company=self.bc.company_id,
@@ -160,6 +182,14 @@ class Stack:
             mappings=arrangement.mappings,
         )
 
+    @property
+    def _kafka(self) -> Kafka | None:
+        arrangement = self._arrangement
+        if arrangement.kafka is None:
+            return None
+        servers = tuple(arrangement.kafka.split(","))
+        return Kafka(bootstrap_servers=servers, session_timeout=arrangement.session_timeout)
+
     @cached_property
     def database(self) -> Engine:
         """The ledger's, of all processes, and for looking."""
@@ -171,12 +201,32 @@ class Stack:
         return self.composition.producers
 
     @property
-    def running(self) -> list[WorkerProcess]:
-        """Worker processes that have not ended."""
+    def running(self) -> list[WorkerProcess | WorkerProgram]:
+        """Workers that have not ended."""
         return [process for process in self.processes if process.alive]
 
+    def start_workers(self, **environ: str) -> None:
+        """As many workers as there are at rest; those that run already count. ``environ``: more for processes."""
+        programs = self._arrangement.programs
+        if programs is None:
+            if not self.running:
+                self.start_worker()
+            return
+        missing = programs.workers - len(self.running)
+        started = [self.start_program("run", **environ) for _ in range(missing)]
+        self.processes += started
+        for program in started:
+            program.wait_until_ready()
+
+    def start_program(self, *arguments: str, **environ: str) -> WorkerProgram:
+        """``twinrow`` with the settings of the stack, changed by ``environ``; whoever starts it stops it."""
+        programs = self._arrangement.programs
+        assert programs is not None, "this stack has no processes"
+        file = programs.folder / f"{self._arrangement.name}.yaml"
+        return WorkerProgram(file, {**write_settings(self.settings, file), **environ}, *arguments)
+
     def start_worker(self, *, through: Through | None = None, mappings: Source | None = None) -> WorkerProcess:
-        """Another worker process.
+        """Another worker, in threads.
 
         Args:
             through: wraps its systems, to meddle with what it does.
@@ -200,14 +250,15 @@ class Stack:
         eventually(self._at_rest, within)
 
     def tidy(self) -> None:
-        """As it was at first, except for rows and ledger: at rest, no faults, nothing on record, one worker."""
+        """As it was at first, except for rows and ledger: at rest, no faults, nothing on record, its workers."""
         for system in (self.bc, self.dv):
             system.faults.clear()
             system.set_latency(Latency())
             system.set_limits(Limits())
-        if [process.plain for process in self.running] != [True]:
+        programs = self._arrangement.programs
+        if [process.plain for process in self.running] != [True] * (programs.workers if programs else 1):
             self._stop_workers()
-            self.start_worker()
+            self.start_workers()
         self.settle()
         self.forget_requests()
 
@@ -253,7 +304,7 @@ class Stack:
 
     def _is_quiet(self) -> bool:
         delivered = self.bc.wait_until_delivered(0) and self.dv.wait_until_delivered(0)
-        return delivered and all(process.worker.idle for process in self.running)
+        return delivered and all(process.idle for process in self.running)
 
     def _moves(self) -> tuple[int, int]:
         return self.requests(), self._progress.published()
@@ -272,6 +323,13 @@ class Stack:
         return composition
 
     def _start_receiver(self, starting: ExitStack) -> None:
+        if self._arrangement.programs is not None:
+            receiver = self.start_program("receive")
+            starting.callback(receiver.stop)
+            found = re.search(r"receiver\W+(http://[\d.:]+)", receiver.wait_until_ready())
+            assert found
+            self.receiver_url = found[1]
+            return
         app = starting.enter_context(self._composition()).receiver_app()
         self.receiver_url = starting.enter_context(WebServer(app, "127.0.0.1", 0)).url
 
@@ -292,7 +350,7 @@ class Stack:
 
     def _stop_workers(self) -> None:
         for process in self.running:
-            process.worker.stop()
+            process.ask_to_stop()
         for process in self.processes:
             process.stop()
 

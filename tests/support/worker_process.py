@@ -36,6 +36,15 @@ class WorkerProcess:
         """Whether it runs."""
         return self._thread.is_alive()
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is under way in it."""
+        return self.worker.idle
+
+    def ask_to_stop(self) -> None:
+        """As SIGTERM does; returns at once."""
+        self.worker.stop()
+
     def start(self) -> None:
         """Begin to work."""
         objects = self.composition

@@ -1,6 +1,6 @@
 """A row is created on the other side, and once, whatever is interrupted."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import pytest
 
@@ -8,6 +8,8 @@ from engine.creating import derived_id
 from engine.ledger import intents
 from engine.ledger.database import read
 from engine.ledger.open_operations import OpenStatus
+from engine.scheduler import Batch
+from engine.synchronizer import BatchResult
 from schemas.change_event import ChangeKind
 from schemas.errors import OutcomeUnknown, Retry, Skip
 from schemas.mapping import DeletionConflict
@@ -16,8 +18,8 @@ from schemas.row import Value
 from schemas.system import Direction, System
 from systems.in_process import Moment
 from systems.interface import Create
-from tests.support.hooks import always, at_first, crash_at, doing, failing, nothing
-from tests.support.world import BC, DV, World
+from tests.support.hooks import READ, always, at_first, crash_at, crashing, doing, failing, nothing
+from tests.support.world import BC, DV, Crash, World
 from tests.support.worlds import changed, counterpart, new_world, only_entry
 
 SIDES = [
@@ -70,6 +72,37 @@ def test_a_lost_answer_leaves_one_row(
     at_first(world, failing(OutcomeUnknown("lost")), system=other, call=Create, moment=Moment.AFTER)
     world.settle()
     assert list(world.rows(other, counter_table)) == [counterpart(world, "CONTACT", row)]
+
+
+@pytest.mark.parametrize(("system", "table", "values", "other", "counter_table"), SIDES)
+def test_a_row_that_another_worker_couples_while_it_is_looked_for_is_left_to_that_one(
+    world: World,
+    system: System,
+    table: str,
+    values: Mapping[str, Value],
+    other: System,
+    counter_table: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The one that had announced it was only slow."""
+    row = world.edit(system, table, values)
+    at_first(world, crashing, system=other, call=Create, moment=Moment.AFTER)
+    with pytest.raises(Crash):
+        world.settle()
+    world.restart()
+    run = world.synchronizer.run
+    batches: list[Batch] = []
+
+    def watched(batch: Batch, published: Iterable[str]) -> BatchResult:
+        batches.append(batch)
+        return run(batch, published)
+
+    monkeypatch.setattr(world.synchronizer, "run", watched)
+    at_first(world, doing(lambda: run(batches[-1])), system=other, call=READ)
+    world.settle()
+    assert list(world.rows(other, counter_table)) == [counterpart(world, "CONTACT", row)]
+    assert outstanding(world) == 0
+    assert world.open_operations() == []
 
 
 def test_what_a_user_changed_in_an_adopted_row_is_theirs(world: World) -> None:

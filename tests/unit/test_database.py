@@ -9,7 +9,22 @@ from threading import Thread
 from typing import Any
 
 import pytest
-from sqlalchemy import URL, Column, Engine, Integer, MetaData, Table, Text, exc, func, insert, make_url, select, text
+from sqlalchemy import (
+    URL,
+    Column,
+    Connection,
+    Engine,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    exc,
+    func,
+    insert,
+    make_url,
+    select,
+    text,
+)
 
 from engine.ledger.database import ExactJson, UtcDateTime, open_database, read, write
 from engine.ledger.database_errors import describe
@@ -130,6 +145,23 @@ def test_rows_locked_for_too_long_are_a_retry(postgresql_url: str) -> None:
         with pytest.raises(Retry, match="lock timeout"), write(engine) as second:
             second.execute(text("SET LOCAL lock_timeout = '20ms'; LOCK TABLE alembic_version"))
     engine.dispose()
+
+
+def test_a_writer_that_is_held_up_does_not_hold_up_the_others(
+    postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.ledger.database._IDLE_TIMEOUT", 0.05)
+    engine = open_database(postgresql_url)
+    with pytest.raises(Retry, match="idle-in-transaction"), write(engine) as held_up:
+        _lock_while_held_up(held_up, engine)
+    engine.dispose()
+
+
+def _lock_while_held_up(held_up: Connection, engine: Engine) -> None:
+    held_up.execute(text("LOCK TABLE alembic_version"))
+    with write(engine) as other:
+        other.execute(text("LOCK TABLE alembic_version"))
+    held_up.execute(text("SELECT 1"))
 
 
 @pytest.mark.parametrize(
