@@ -21,7 +21,7 @@ from engine.ledger.recording import moved
 from engine.matching import new_coupling
 from engine.reading import describes
 from engine.work import Work
-from schemas.errors import Skip
+from schemas.errors import Retry, Skip
 from schemas.outcomes import Outcome
 from schemas.row import Row, Value
 from systems.interface import Create
@@ -31,6 +31,10 @@ _NAMESPACE = UUID("6f1c7a52-3d0e-5b7c-9a44-2f6b0d1e8c39")
 
 _CLOCK_SKEW = timedelta(minutes=10)
 """How far a system's clock may be behind ours when a row that we created is looked for by time."""
+
+_FRESH = timedelta(seconds=3)
+"""How long after its announcement a row is created. A worker that comes to it later may have been held up for so long
+that another one has created the row: it looks first. Less than any group waits for a worker."""
 
 _PAGE = 1000
 
@@ -120,6 +124,14 @@ def prepare(works: Iterable[Work], context: BatchContext) -> None:
             intents.declare(connection, [intent for intent in announced if intent.key.record_id not in taken])
         for record_id in taken:
             creating[record_id].again(moved())
+
+
+def give_back_overdue(works: Iterable[Work], context: BatchContext) -> None:
+    """Creates that were announced too long ago are left for the next attempt, which looks for their rows."""
+    since = context.clock() - _FRESH
+    for work in works:
+        if isinstance(work.write, Create) and work.intent is not None and work.intent.at < since:
+            work.again(Retry("held up between announcing the row and creating it; it is looked for", after=0.0))
 
 
 def _chosen_id(work: Work, context: BatchContext) -> str | None:

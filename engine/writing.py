@@ -15,6 +15,7 @@ with what is left to change::
 from collections.abc import Iterable, Sequence
 
 from engine.context import BatchContext
+from engine.creating import give_back_overdue
 from engine.decision import decide
 from engine.ledger.couplings import Coupling
 from engine.ledger.open_operations import OpenStatus
@@ -51,6 +52,7 @@ def write_all(works: Sequence[Work], context: BatchContext) -> list[Work]:
         for work in waiting:
             if work.open and work.write is None and work not in gone:
                 _end_unwritten(work, context)
+        give_back_overdue(waiting, context)
         waiting = [work for work in waiting if work.open and work.write is not None]
         if not waiting:
             return gone

@@ -17,6 +17,9 @@ PATIENCE = 5.0
 """Seconds that a request waits for its turn before it is given back to whoever wants it; less than partitions wait for
 what has begun when they go to another worker."""
 
+_ON_THE_WAY = 1.0
+"""Seconds that whatever is under way in this process needs to come to its next request, at most."""
+
 _AGAIN = 1.0
 """Seconds after which whoever was given back a request asks again, where nothing is known."""
 
@@ -57,6 +60,7 @@ class Budget(DividedBudget):
         now = monotonic()
         self._meters = [Meter(limit, now) for _ in credentials]
         self._valid_until: float | None = None
+        self._closed_until = 0.0
         self._changed = Condition()
 
     @property
@@ -114,10 +118,16 @@ class Budget(DividedBudget):
             }
 
     def grant(self, shares: Mapping[str, Allowance], seconds: float) -> None:
-        """What others have sent before the first grant, or since the last one was over, is not caught up with."""
+        """What others have sent before the first grant, or since the last one was over, is not caught up with.
+
+        One that comes after the last one was over counts only once everything has been given back that was under way
+        meanwhile: the process may have been held up for so long that others have taken over its work.
+        """
         with self._changed:
             now = self._monotonic()
             first = self._valid_until is None
+            if self._valid_until is not None and now >= self._valid_until:
+                self._closed_until = now + self._patience + _ON_THE_WAY
             self._expire(now)
             for name, meter in self._named():
                 meter.grant(shares.get(name, NOTHING), now)
@@ -137,6 +147,8 @@ class Budget(DividedBudget):
     def _take(self, credential: int | None, tried: Collection[int], now: float) -> tuple[Permit | None, float]:
         """A permit, or the seconds until there may be one."""
         self._expire(now)
+        if now < self._closed_until:
+            return None, self._closed_until - now
         places = range(len(self._meters)) if credential is None else (credential,)
         waits = {place: self._meters[place].wait(now) for place in places if place not in tried}
         free = [place for place, wait in waits.items() if wait <= 0]
@@ -153,7 +165,9 @@ class Budget(DividedBudget):
                 meter.lower(NOTHING, now)
 
     def _too_late(self, wait: float) -> Retry:
-        if all(meter.share.at_once == 0 for meter in self._meters):
+        if self._monotonic() < self._closed_until:
+            text = f"This worker gave no sign of life for a while; it goes on with {self._system} in a moment."
+        elif all(meter.share.at_once == 0 for meter in self._meters):
             text = f"This worker has no share of the requests to {self._system} just now: others have them."
         else:
             text = f"The requests that {self._system} takes at present are used up."

@@ -82,6 +82,19 @@ def test_what_was_granted_ends_when_its_time_is_over(time: FakeTime) -> None:
     budget.start()
 
 
+def test_a_process_that_was_held_up_first_gives_back_what_was_under_way(time: FakeTime) -> None:
+    """Others may have done it since."""
+    budget = Budget("Dataverse", ["one"], LIMIT, monotonic=time.monotonic, patience=5.0)
+    budget.grant({"one": LIMIT}, 8.0)
+    time.advance(20.0)
+    budget.grant({"one": LIMIT}, 8.0)
+    with pytest.raises(Retry, match="no sign of life") as raised:
+        budget.start()
+    assert raised.value.after == 6.0
+    time.advance(6.0)
+    budget.start()
+
+
 def test_what_is_given_up_is_not_used_and_what_runs_is_told(time: FakeTime) -> None:
     budget = budget_of(time, "one", "two")
     permits = [budget.start(0), budget.start(0)]

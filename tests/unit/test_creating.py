@@ -1,15 +1,18 @@
 """A row is created on the other side, and once, whatever is interrupted."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import pytest
 
+from engine import updating
+from engine.context import BatchContext
 from engine.creating import derived_id
 from engine.ledger import intents
 from engine.ledger.database import read
 from engine.ledger.open_operations import OpenStatus
 from engine.scheduler import Batch
 from engine.synchronizer import BatchResult
+from engine.work import Work
 from schemas.change_event import ChangeKind
 from schemas.errors import OutcomeUnknown, Retry, Skip
 from schemas.mapping import DeletionConflict
@@ -99,6 +102,38 @@ def test_a_row_that_another_worker_couples_while_it_is_looked_for_is_left_to_tha
 
     monkeypatch.setattr(world.synchronizer, "run", watched)
     at_first(world, doing(lambda: run(batches[-1])), system=other, call=READ)
+    world.settle()
+    assert list(world.rows(other, counter_table)) == [counterpart(world, "CONTACT", row)]
+    assert outstanding(world) == 0
+    assert world.open_operations() == []
+
+
+@pytest.mark.parametrize(("system", "table", "values", "other", "counter_table"), SIDES)
+def test_a_worker_that_is_held_up_after_announcing_a_row_does_not_create_what_its_successor_has_created(
+    world: World,
+    system: System,
+    table: str,
+    values: Mapping[str, Value],
+    other: System,
+    counter_table: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    row = world.edit(system, table, values)
+    run, batches = world.synchronizer.run, list[Batch]()
+
+    def watched(batch: Batch, published: Iterable[str]) -> BatchResult:
+        batches.append(batch)
+        return run(batch, published)
+
+    def held_up(works: Sequence[Work], context: BatchContext) -> None:
+        monkeypatch.undo()
+        world.seconds += 10.0
+        run(batches[-1])
+        announce(works, context)
+
+    announce = updating.announce
+    monkeypatch.setattr(world.synchronizer, "run", watched)
+    monkeypatch.setattr(updating, "announce", held_up)
     world.settle()
     assert list(world.rows(other, counter_table)) == [counterpart(world, "CONTACT", row)]
     assert outstanding(world) == 0
