@@ -95,6 +95,12 @@ class Budget(DividedBudget):
         with self._changed:
             return self._take(None, tried, self._monotonic())[0]
 
+    def stands(self) -> bool:
+        """Whether what was begun may go on: this process has not been held up until its share was over."""
+        with self._changed:
+            now = self._monotonic()
+            return now >= self._closed_until and (self._valid_until is None or now < self._valid_until)
+
     def end(self, permit: Permit, *, refused: bool = False) -> None:
         """The request has been answered, or never will be."""
         with self._changed:

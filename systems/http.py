@@ -131,7 +131,8 @@ class HttpPool:
         """The answer, whatever its status. ``credential``: the one to use, else the least loaded one.
 
         Blocks until the budget has a turn for it. One that is refused as too many (429) is sent once more with each
-        other credential that is free at once.
+        other credential that is free at once. One that ``writes`` is not sent where the process has been held up since
+        its turn came, until the budget's share was over: others may have its work by now.
 
         Raises:
             Retry: the request was not sent, or (unless it ``writes``) not answered.
@@ -139,8 +140,10 @@ class HttpPool:
             Stop: the credential or the address is wrong.
         """
 
-        def ask(client: httpx2.Client) -> httpx2.Response:
-            return client.request(method, url, headers=headers, content=content)
+        def ask(permit: Permit) -> httpx2.Response:
+            extensions = {"trace": self._last_look} if writes else None
+            client = self._clients[permit.credential]
+            return client.request(method, url, headers=headers, content=content, extensions=extensions)
 
         permit: Permit | None = self._budget.start(credential)
         tried: set[int] = set()
@@ -164,10 +167,10 @@ class HttpPool:
         for client in self._clients:
             client.close()
 
-    def _ask(self, permit: Permit, ask: Callable[[httpx2.Client], httpx2.Response], writes: bool) -> httpx2.Response:
+    def _ask(self, permit: Permit, ask: Callable[[Permit], httpx2.Response], writes: bool) -> httpx2.Response:
         refused = False
         try:
-            response = ask(self._clients[permit.credential])
+            response = ask(permit)
             response.extensions[_PERMIT] = permit
             if not response.is_success and self._is_throttled(answer := Answer.of(response)):
                 refused = True
@@ -179,6 +182,13 @@ class HttpPool:
         finally:
             self._budget.end(permit, refused=refused)
         return response
+
+    def _last_look(self, step: str, _about: object) -> None:
+        """What the client calls at each of its steps; stops it before it sends the body, without which a system does
+        nothing."""
+        if step.endswith("send_request_body.started") and not self._budget.stands():
+            text = f"This worker was held up before a request to {self._system}; others may have its work by now."
+            raise Retry(text, code="held_up")
 
     def _is_throttled(self, answer: Answer) -> bool:
         # 503 with Retry-After is a busy server, too; without, it may be one that is broken or away.

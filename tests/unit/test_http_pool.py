@@ -1,5 +1,7 @@
 import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import ClassVar
 
 import httpx2
 import pytest
@@ -7,7 +9,9 @@ import pytest
 from schemas.budget import Allowance
 from schemas.errors import OutcomeUnknown, Retry, Stop
 from systems.budget import Budget
+from systems.credentials import Token
 from systems.http import Answer, HttpPool, whole_refusal
+from tests.support.budgets import FakeTime
 from tests.support.web_service import Tokens, WebService
 
 
@@ -230,3 +234,56 @@ def test_a_place_is_given_back_whatever_becomes_of_the_request(service: WebServi
             pool.send("POST", "https://x.test", writes=True)
     assert budget.usage()["one"].at_once == 0
     pool.close()
+
+
+class _HeldUp(Tokens):
+    """A process that is held up for so long that its share is over, while it asks for a token: after its turn came."""
+
+    def __init__(self, time: FakeTime) -> None:
+        super().__init__("one")
+        self._time = time
+
+    def fetch(self) -> Token:
+        self._time.advance(20.0)
+        return super().fetch()
+
+
+class _Counting(BaseHTTPRequestHandler):
+    """A system that counts what it was asked to do."""
+
+    done: ClassVar[list[str]] = []
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["content-length"]))
+        if body:
+            self.done.append(body.decode())
+        self.send_response(200)
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's name
+        """Nothing."""
+
+
+@pytest.mark.parametrize(("writes", "done"), [(True, []), (False, ["a row"])])
+def test_a_write_of_a_process_that_was_held_up_does_not_leave_it(writes: bool, done: list[str]) -> None:
+    time = FakeTime()
+    budget = Budget("Dataverse", ["one"], Allowance(5, 6000), monotonic=time.monotonic)
+    budget.grant({"one": Allowance(5, 6000)}, 8.0)
+    time.advance(1.0)
+    _Counting.done.clear()
+    with HTTPServer(("127.0.0.1", 0), _Counting) as server:
+        serving = threading.Thread(target=server.serve_forever)
+        serving.start()
+        pool = open_pool(httpx2.HTTPTransport(), _HeldUp(time), budget=budget)
+        try:
+            if writes:
+                with pytest.raises(Retry, match="held up before a request to Dataverse"):
+                    pool.send("POST", f"http://127.0.0.1:{server.server_port}", content=b"a row", writes=True)
+            else:
+                pool.send("POST", f"http://127.0.0.1:{server.server_port}", content=b"a row")
+        finally:
+            pool.close()
+            server.shutdown()
+            serving.join()
+    assert _Counting.done == done
