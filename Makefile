@@ -8,16 +8,19 @@ TOOLS := .venv-tools
 READY := $(VENV)/.ready
 UV := $(or $(shell command -v uv),$(TOOLS)/bin/uv)
 
-.PHONY: help demo test lint bench format lock
+.PHONY: help demo test conformance lint bench format lock
 
 help: ## say what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(READY) ## run Twinrow against a sandbox of both systems
 	$(VENV)/bin/twinrow demo $(ARGS)
 
 test: $(READY) ## run all tests, on a real PostgreSQL and a real Kafka, too (ARGS="-k name" for some)
 	$(VENV)/bin/pytest $(ARGS)
+
+conformance: $(READY) ## run Microsoft's own Service Bus tests against the test broker (ARGS="FILE -k name" for some)
+	$(VENV)/bin/python -m tests.microsoft $(ARGS)
 
 lint: $(READY) ## check style, types and the import rules
 	$(VENV)/bin/ruff check

@@ -1,4 +1,4 @@
-"""Databases for every test that asks: SQLite and a real PostgreSQL."""
+"""Databases and brokers for every test that asks."""
 
 from collections.abc import Iterator
 
@@ -9,6 +9,7 @@ from engine.ledger.database import open_database
 from tests.support.databases import PostgresqlDatabases, SqliteDatabases
 from tests.support.kafka.cluster import Cluster, kafka_cluster
 from tests.support.postgresql import postgresql_server
+from tests.support.service_bus import ServiceBusNamespace, service_bus
 
 
 @pytest.fixture(scope="session")
@@ -31,6 +32,13 @@ def kafka() -> Iterator[Cluster]:
     """A Kafka broker that lives as long as the test run."""
     with kafka_cluster() as cluster:
         yield cluster
+
+
+@pytest.fixture(scope="session")
+def service_bus_namespace() -> Iterator[ServiceBusNamespace]:
+    """A Service Bus namespace that lives as long as the test run."""
+    with service_bus() as namespace:
+        yield namespace
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -1,0 +1,1 @@
+"""What the Service Bus test broker promises to Microsoft's clients."""

@@ -1,0 +1,1 @@
+"""A Service Bus namespace for tests: what Microsoft's clients see of one, on this machine."""

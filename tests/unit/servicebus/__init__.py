@@ -1,0 +1,1 @@
+"""Tests of the Service Bus test broker's parts."""
