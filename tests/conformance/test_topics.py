@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from multiprocessing import get_context
 from threading import Thread
 from time import monotonic
@@ -16,9 +17,8 @@ from schemas.topics import Message, OutgoingMessage, Publisher, Subscriber, Topi
 from tests.support.brokers import Broker, EmbeddedBroker
 from tests.support.eventually import eventually
 from tests.support.kafka.broker import KafkaBroker
+from tests.support.service_bus_broker import ServiceBusBroker
 from tests.support.topic_workers import publish_numbers, report_numbers
-
-PARTITIONS = 4
 
 
 def _embedded(kind: str) -> Callable[[pytest.FixtureRequest], Iterator[Broker]]:
@@ -33,10 +33,16 @@ def _kafka(request: pytest.FixtureRequest) -> Iterator[Broker]:
     yield KafkaBroker(request.getfixturevalue("kafka").bootstrap)
 
 
+def _service_bus(request: pytest.FixtureRequest, *, subscribed: bool) -> Iterator[Broker]:
+    yield ServiceBusBroker(request.getfixturevalue("service_bus_namespace"), subscribed=subscribed)
+
+
 _BROKERS: dict[str, Callable[[pytest.FixtureRequest], Iterator[Broker]]] = {
     "embedded-sqlite": _embedded("sqlite"),
     "embedded-postgresql": _embedded("postgresql"),
     "kafka": _kafka,
+    "service-bus-queue": partial(_service_bus, subscribed=False),
+    "service-bus-subscription": partial(_service_bus, subscribed=True),
 }
 
 
@@ -46,7 +52,7 @@ def broker(request: pytest.FixtureRequest) -> Iterator[Broker]:
     for made in _BROKERS[request.param](request):
         if gap := made.gaps.get(request.node.originalname):
             request.applymarker(pytest.mark.xfail(strict=True, reason=gap))
-        made.create_topic(made.topic, PARTITIONS)
+        made.create_topic(made.topic, made.partitions)
         yield made
         made.close()
 
@@ -64,6 +70,7 @@ class Reader:
     """A subscriber that keeps what it was given."""
 
     subscriber: Subscriber
+    partitions: int
     received: list[Message] = field(default_factory=list)
     revoked: list[TopicPartition] = field(default_factory=list)
 
@@ -87,7 +94,7 @@ def _join(broker: Broker, group: str = "group", member: str = "a", *, settle_on_
         if settle_on_revoke:
             reader.subscriber.settle(reader.received)
 
-    reader = Reader(broker.subscriber([broker.topic], group, member, revoke))
+    reader = Reader(broker.subscriber([broker.topic], group, member, revoke), broker.partitions)
     return reader
 
 
@@ -106,7 +113,7 @@ def _share(*readers: Reader) -> None:
         for reader in readers:
             reader.poll()
         assignments = [reader.subscriber.assignment() for reader in readers]
-        return all(assignments) and sum(map(len, assignments)) == len(frozenset().union(*assignments)) == PARTITIONS
+        return all(assignments) and sum(map(len, assignments)) == len(frozenset().union(*assignments)) == readers[0].partitions
 
     eventually(shared)
 
@@ -272,7 +279,7 @@ def test_two_members_share_the_partitions_and_lose_nothing(broker: Broker, publi
     before = first.subscriber.assignment()
     second = _join(broker, member="b")
     _share(first, second)
-    assert before == {TopicPartition(broker.topic, number) for number in range(PARTITIONS)}
+    assert before == {TopicPartition(broker.topic, number) for number in range(broker.partitions)}
     assert set(first.revoked) == second.subscriber.assignment(), "exactly what moved was revoked"
     publisher.publish(
         broker.topic, [OutgoingMessage(f"late-{number}", str(number).encode()) for number in range(50, 100)]
@@ -338,7 +345,7 @@ def test_a_member_taken_for_dead_finds_its_work_ignored_and_joins_again(broker: 
     other.read(30)
     slow.subscriber.settle(slow.received)
     _share(slow, other)
-    assert set(slow.revoked) == {TopicPartition(broker.topic, number) for number in range(PARTITIONS)}
+    assert set(slow.revoked) == {TopicPartition(broker.topic, number) for number in range(broker.partitions)}
     slow.subscriber.close()
     other.subscriber.close()
     assert set(_numbers(_left_over(broker))) == set(range(30)), "nothing that the slow one settled counted"

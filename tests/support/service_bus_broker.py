@@ -1,0 +1,87 @@
+"""Service Bus as the conformance suite of topics sees it."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from uuid import uuid4
+
+from brokers.service_bus.namespace import Entity, Namespace
+from consumers.service_bus import ServiceBusSubscriber
+from engine.ledger.clock import utc_now
+from producers.service_bus import ServiceBusPublisher
+from schemas.topics import Publisher, RevokeListener, Subscriber
+from tests.support.brokers import Broker
+from tests.support.service_bus import ServiceBusNamespace
+
+_ONE_PARTITION = "A queue is one sequence of messages"
+_ANY_RECEIVER = "Any receiver of a queue gets any message, and keeps it until it is settled or its lock ends"
+_ONE_GROUP = "All receivers of a queue are one group"
+_NO_HISTORY = "A queue forgets what was settled, and cannot go back"
+
+_SEEKS = (
+    "test_seeking_starts_at_the_first_message_of_that_time",
+    "test_seeking_to_the_time_of_a_message_starts_with_it",
+    "test_seeking_back_delivers_settled_messages_again",
+    "test_seeking_behind_the_end_waits_for_new_messages",
+    "test_positions_follow_a_seek_with_the_next_settle",
+    "test_seeking_leaves_other_groups_alone",
+)
+_GAPS: Mapping[str, str] = {
+    **dict.fromkeys(_SEEKS, _NO_HISTORY),
+}
+_GROUPS = ("group", "first", "second")
+
+
+class ServiceBusBroker(Broker):
+    """A queue of a namespace under a name of this test's own; or, with ``subscribed``, a topic with a subscription for
+    each group. Nothing is ever revoked, and no member has a name.
+    """
+
+    partitions = 1
+    max_body = 256 * 1024 - 230
+    """Less what surrounds it, in a batch of one."""
+
+    def __init__(self, namespace: ServiceBusNamespace, *, subscribed: bool = False) -> None:
+        self._namespace = namespace
+        self._connection_string = namespace.connection_string
+        self._subscribed = subscribed
+        self.topic = f"test-{uuid4().hex[:12]}"
+        self.gaps = _GAPS if subscribed else {"test_groups_read_independently": _ONE_GROUP, **_GAPS}
+        self._made: list[Publisher | Subscriber] = []
+
+    def __getstate__(self) -> dict[str, object]:
+        """Other processes do without what manages the namespace."""
+        return {"_connection_string": self._connection_string, "_subscribed": self._subscribed, "_made": []}
+
+    def create_topic(self, name: str, partitions: int) -> None:
+        if not self._subscribed:
+            self._namespace.create_queue(name)
+            return
+        self._namespace.create_topic(name)
+        for group in _GROUPS:
+            self._namespace.create_subscription(name, group)
+
+    def publisher(self) -> ServiceBusPublisher:
+        publisher = ServiceBusPublisher(self._reached(), new_id=lambda: str(uuid4()))
+        self._made.append(publisher)
+        return publisher
+
+    def subscriber(
+        self, topics: Sequence[str], group: str, member: str, on_revoke: RevokeListener | None = None
+    ) -> ServiceBusSubscriber:
+        entity = Entity(topics[0], group if self._subscribed else None)
+        subscriber = ServiceBusSubscriber(self._reached(), entity, clock=utc_now)
+        self._made.append(subscriber)
+        return subscriber
+
+    def end_leases(self) -> None:
+        self._namespace.expire_locks(f"{self.topic}/Subscriptions/group" if self._subscribed else self.topic)
+
+    def instant(self) -> datetime:
+        return utc_now()
+
+    def close(self) -> None:
+        while self._made:
+            self._made.pop().close()
+
+    def _reached(self) -> Namespace:
+        return Namespace(self._connection_string)
