@@ -50,7 +50,7 @@ class ServiceBusSubscriber(Subscriber):
         self._namespace = namespace
         self._entity = entity
         self._clock = clock
-        self._partition = TopicPartition(entity.path, 0)
+        self._partition = TopicPartition(entity.name, 0)
         self._client: ServiceBusClient | None = None
         self._receiver: ServiceBusReceiver | None = None
         self._held: dict[int, _Held] = {}
@@ -115,7 +115,7 @@ class ServiceBusSubscriber(Subscriber):
 
     def lag(self) -> Mapping[TopicPartition, int]:
         """One request for each 250 messages; those that other receivers hold count as well."""
-        count, next_one = 0, 0
+        count, next_one = 0, 1
         with self._connected(f"looking into {self._entity.path}") as receiver:
             while peeked := receiver.peek_messages(_PEEKED, sequence_number=next_one):
                 count += len(peeked)
@@ -170,7 +170,7 @@ class ServiceBusSubscriber(Subscriber):
                     held.renew_at = self._half_of_lock(held.message)
 
     def _delivered(self, message: ServiceBusReceivedMessage) -> Message:
-        delivered = received(message, self._entity.path)
+        delivered = received(message, self._entity.name)
         self._held[delivered.offset] = _Held(message, self._half_of_lock(message))
         return delivered
 

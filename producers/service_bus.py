@@ -14,6 +14,9 @@ from brokers.service_bus.namespace import Namespace
 from schemas.errors import Skip, SyncError
 from schemas.topics import OutgoingMessage, Publisher
 
+_ENVELOPE = 1024
+"""Bytes that what surrounds a batch may have; the library counts less than it sends."""
+
 
 class ServiceBusPublisher(Publisher):
     """Publishes to queues and topics of ``namespace``; connects to each with its first message.
@@ -86,17 +89,20 @@ def _batches(
     Raises:
         Skip: one of them is larger than a batch may be.
     """
-    batches = [sender.create_message_batch()]
+    limit = sender.create_message_batch().max_size_in_bytes - _ENVELOPE
+    batches = [sender.create_message_batch(limit)]
     for message in messages:
         one = sent(message, new_id())
         try:
             batches[-1].add_message(one)
         except MessageSizeExceededError:
-            batches.append(sender.create_message_batch())
+            batches.append(sender.create_message_batch(limit))
             try:
                 batches[-1].add_message(one)
             except MessageSizeExceededError as error:
-                limit = batches[-1].max_size_in_bytes
-                text = f"message {message.key[:200]} has {len(message.body)} bytes, more than the {limit} of an entity"
+                text = (
+                    f"message {message.key[:200]} has {len(message.body)} bytes, and with key and headers more than the "
+                    f"{limit} that {sender.entity_name} takes"
+                )
                 raise Skip(text, code="message_too_large") from error
     return [batch for batch in batches if len(batch)]
