@@ -101,8 +101,8 @@ def _batches(
                 batches[-1].add_message(one)
             except MessageSizeExceededError as error:
                 text = (
-                    f"message {message.key[:200]} has {len(message.body)} bytes, and with key and headers more than the "
-                    f"{limit} that {sender.entity_name} takes"
+                    f"message {message.key[:200]} has {len(message.body)} bytes, with key and headers more than "
+                    f"the {limit} that {sender.entity_name} takes"
                 )
                 raise Skip(text, code="message_too_large") from error
     return [batch for batch in batches if len(batch)]

@@ -66,9 +66,7 @@ def copied(message: ServiceBusReceivedMessage, message_id: str, without: Mapping
         without: application properties to leave out.
     """
     properties = {
-        name: value
-        for name, value in (message.application_properties or {}).items()
-        if _text(name) not in without
+        name: value for name, value in (message.application_properties or {}).items() if _text(name) not in without
     }
     return ServiceBusMessage(
         body(message),

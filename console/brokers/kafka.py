@@ -26,8 +26,11 @@ class KafkaBroker(Broker):
     def publisher(self) -> KafkaPublisher:
         return KafkaPublisher(self._options)
 
-    def subscriber(self, group: str, member: str | None, on_revoke: RevokeListener | None) -> KafkaSubscriber:
-        topics = [self._context.settings.topics.changes]
+    def subscriber(
+        self, group: str, member: str | None, on_revoke: RevokeListener | None, topic: str | None = None
+    ) -> KafkaSubscriber:
+        """``topic``: another one than that of changes."""
+        topics = [topic or self._context.settings.topics.changes]
         return KafkaSubscriber(
             self._options, topics, group, on_revoke, instance=member, session_timeout=self._kafka.session_timeout
         )

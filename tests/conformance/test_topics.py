@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import partial
 from multiprocessing import get_context
 from threading import Thread
 from time import monotonic
@@ -33,16 +32,15 @@ def _kafka(request: pytest.FixtureRequest) -> Iterator[Broker]:
     yield KafkaBroker(request.getfixturevalue("kafka").bootstrap)
 
 
-def _service_bus(request: pytest.FixtureRequest, *, subscribed: bool) -> Iterator[Broker]:
-    yield ServiceBusBroker(request.getfixturevalue("service_bus_namespace"), subscribed=subscribed)
+def _service_bus(request: pytest.FixtureRequest) -> Iterator[Broker]:
+    yield ServiceBusBroker(request.getfixturevalue("service_bus_namespace"))
 
 
 _BROKERS: dict[str, Callable[[pytest.FixtureRequest], Iterator[Broker]]] = {
     "embedded-sqlite": _embedded("sqlite"),
     "embedded-postgresql": _embedded("postgresql"),
     "kafka": _kafka,
-    "service-bus-queue": partial(_service_bus, subscribed=False),
-    "service-bus-subscription": partial(_service_bus, subscribed=True),
+    "service-bus": _service_bus,
 }
 
 
@@ -114,7 +112,10 @@ def _share(*readers: Reader) -> None:
         for reader in readers:
             reader.poll()
         assignments = [reader.subscriber.assignment() for reader in readers]
-        return all(assignments) and sum(map(len, assignments)) == len(frozenset().union(*assignments)) == readers[0].partitions
+        return (
+            all(assignments)
+            and sum(map(len, assignments)) == len(frozenset().union(*assignments)) == readers[0].partitions
+        )
 
     eventually(shared)
 
