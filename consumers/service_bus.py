@@ -61,8 +61,8 @@ class ServiceBusSubscriber(Subscriber):
     def poll(self, max_messages: int, timeout: float) -> list[Message]:
         """Besides ``timeout``, the first one waits for the connection. Renews the locks of what is not settled.
 
-        The library waits a fifth of a second for a batch that is not full: what is asked for is a single message at
-        rest, and more and more the more there are.
+        The library waits a fifth of a second for a batch that is not full, and sends back whatever comes after that:
+        what is asked for is a single message at rest, and more and more the more there are.
         """
         with self._connected(f"receiving from {self._entity.path}") as receiver:
             self._renew_locks(receiver)
@@ -71,7 +71,7 @@ class ServiceBusSubscriber(Subscriber):
                 return []
             wanted = min(max_messages, self._appetite)
             taken = receiver.receive_messages(max_message_count=wanted, max_wait_time=max(timeout, 0.001))
-        self._appetite = wanted * _GROWTH if len(taken) == wanted else 1
+        self._appetite = wanted * _GROWTH if len(taken) == wanted else max(1, len(taken))
         return [self._delivered(message) for message in taken]
 
     def settle(self, messages: Iterable[Message]) -> None:

@@ -25,10 +25,13 @@ def sent(message: OutgoingMessage, message_id: str) -> ServiceBusMessage:
         message_id: a new one. An entity that detects duplicates takes a message under an id that it remembers, says
             that all is well, and drops it: what is published again on purpose has to have another id.
     """
-    headers = {name: value for name, value in message.headers.items() if name != _CONTENT_TYPE}
+    properties: dict[str | bytes, Any] = {
+        KEY: message.key,
+        **{name: value for name, value in message.headers.items() if name != _CONTENT_TYPE},
+    }
     return ServiceBusMessage(
         message.body,
-        application_properties={KEY: message.key, **headers},
+        application_properties=properties,
         content_type=message.headers.get(_CONTENT_TYPE),
         message_id=message_id,
     )

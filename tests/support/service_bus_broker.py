@@ -67,6 +67,7 @@ class ServiceBusBroker(Broker):
         return {"_connection_string": self._connection_string, "_made": []}
 
     def create_topic(self, name: str, partitions: int) -> None:
+        assert partitions == self.partitions
         self._namespace.create_topic(name)
         for group in _GROUPS:
             self._namespace.create_subscription(name, group)
@@ -79,6 +80,7 @@ class ServiceBusBroker(Broker):
     def subscriber(
         self, topics: Sequence[str], group: str, member: str, on_revoke: RevokeListener | None = None
     ) -> ServiceBusSubscriber:
+        del member, on_revoke
         entity = Entity(topics[0], group)
         subscriber = ServiceBusSubscriber(Namespace(self._connection_string), entity, clock=utc_now)
         self._made.append(subscriber)
