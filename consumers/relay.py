@@ -58,6 +58,7 @@ class Relay:
         self._refuse = refuse
         self._monotonic = monotonic
         self._in_hand: Sequence[Message] = []
+        self._passed_on: Sequence[Message] = []
 
     def run(self, stopping: Event, turn: float) -> None:
         """Pass messages on until ``stopping``; what is in hand by then is passed on, or given back.
@@ -92,12 +93,19 @@ class Relay:
             Retry: nothing is lost: the next turn passes the same messages on, or they are delivered again.
             Stop: the source refuses, or the topic.
         """
+        self._settle()
         messages = self._in_hand or self._subscriber.poll(_BATCH, timeout)
         self._in_hand = messages
         if messages:
             self._pass_on(messages)
-            self._in_hand = []
+            self._in_hand, self._passed_on = [], messages
+            self._settle()
         return len(messages)
+
+    def _settle(self) -> None:
+        if self._passed_on:
+            self._subscriber.settle(self._passed_on)
+            self._passed_on = []
 
     def _pass_on(self, messages: Sequence[Message]) -> None:
         outgoing: list[tuple[Message, Sequence[OutgoingMessage]]] = []
@@ -114,7 +122,6 @@ class Relay:
             self._refuse(letters)
             for message, reason in letters:
                 _log.warning("dead letter", source=self.name, reason=reason.code, text=reason.text, at=message.offset)
-        self._subscriber.settle(messages)
 
     def _publish(self, outgoing: Sequence[tuple[Message, Sequence[OutgoingMessage]]]) -> list[Letter]:
         """Publish all of them at once; where one can never be published, each by itself. Those that cannot be."""

@@ -4,7 +4,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from threading import Event
+from typing import TypeAlias
 
 import structlog
 from azure.core.exceptions import AzureError
@@ -13,7 +15,7 @@ from azure.servicebus import ServiceBusClient, ServiceBusReceivedMessage, Servic
 from brokers.service_bus.errors import LOCK_LOST, mapped
 from brokers.service_bus.messages import received
 from brokers.service_bus.namespace import Entity, Namespace
-from schemas.errors import DeadLetter, SyncError
+from schemas.errors import DeadLetter, Retry, SyncError
 from schemas.topics import Message, Subscriber, TopicPartition
 
 _log = structlog.get_logger()
@@ -27,11 +29,14 @@ _PEEKED = 250
 _LONGEST_TEXT = 4000
 """Characters of a reason or a description."""
 
+Settle: TypeAlias = Callable[[ServiceBusReceiver, ServiceBusReceivedMessage], None]
+
 
 @dataclass(slots=True)
 class _Held:
     """A message whose lock is ours, and when half of the time of that lock is over."""
 
+    delivered: Message
     message: ServiceBusReceivedMessage
     renew_at: datetime
 
@@ -41,7 +46,7 @@ class ServiceBusSubscriber(Subscriber):
 
     Any receiver of the entity gets any message: its group are all of them, and nothing is ever taken from this one. A
     message is its own until it is settled, as long as :meth:`poll` is called, paused or not, at least twice within the
-    entity's lock duration. With a lost connection the locks are lost: what was not settled is delivered again.
+    entity's lock duration. Locks outlive a lost connection; those that end are forgotten, and the message comes again.
     """
 
     replayable = False
@@ -72,18 +77,12 @@ class ServiceBusSubscriber(Subscriber):
             wanted = min(max_messages, self._appetite)
             taken = receiver.receive_messages(max_message_count=wanted, max_wait_time=max(timeout, 0.001))
         self._appetite = wanted * _GROWTH if len(taken) == wanted else max(1, len(taken))
-        return [self._delivered(message) for message in taken]
+        return [self._taken(message) for message in taken]
 
     def settle(self, messages: Iterable[Message]) -> None:
-        """One request a message: Service Bus's library knows no other way. A message whose lock is lost is left alone.
-
-        Raises:
-            Retry: the connection is lost, and with it all locks: what was not settled is delivered again.
-        """
+        """One request a message: the library knows no other way. A message whose lock is lost is left alone."""
         for message in messages:
-            if message.offset in self._held:
-                with self._given_back(message.offset) as (receiver, held):
-                    receiver.complete_message(held)
+            self._let_go(message, ServiceBusReceiver.complete_message)
 
     def dead_letter(self, letters: Iterable[tuple[Message, DeadLetter]]) -> None:
         """Move messages to the entity's dead-letter queue, with reason and description; that settles them.
@@ -93,9 +92,7 @@ class ServiceBusSubscriber(Subscriber):
         """
         for message, reason in letters:
             code, text = reason.code[:_LONGEST_TEXT], reason.text[:_LONGEST_TEXT]
-            if message.offset in self._held:
-                with self._given_back(message.offset) as (receiver, held):
-                    receiver.dead_letter_message(held, reason=code, error_description=text)
+            self._let_go(message, partial(ServiceBusReceiver.dead_letter_message, reason=code, error_description=text))
 
     def pause(self, partitions: Iterable[TopicPartition]) -> None:
         """Locks are renewed all the same."""
@@ -127,36 +124,43 @@ class ServiceBusSubscriber(Subscriber):
         if self._closed:
             return
         try:
-            for offset in list(self._held):
-                with self._given_back(offset) as (receiver, held):
-                    receiver.abandon_message(held)
+            for held in list(self._held.values()):
+                self._let_go(held.delivered, ServiceBusReceiver.abandon_message)
         except SyncError as error:
             _log.warning("messages wait for the end of their locks", entity=self._entity.path, reason=error.text)
         finally:
             self._closed = True
+            self._held.clear()
             self._disconnect()
+            if self._client is not None:
+                self._client.close()
 
     @contextmanager
     def _connected(self, doing: str) -> Iterator[ServiceBusReceiver]:
-        """A receiver that is connected; after an error it is not trusted any more, and the next is another one."""
+        """A receiver that is connected. After an error it is not trusted any more: the next one connects anew."""
         if self._closed:
             raise RuntimeError("this subscriber is closed")
         try:
             with mapped(doing):
                 if self._receiver is None:
-                    self._client = self._namespace.client()
+                    self._client = self._client or self._namespace.client()
                     receiver = self._entity.receiver(self._client)
                     receiver.__enter__()
                     self._receiver = receiver
                 yield self._receiver
-        except SyncError:
-            self._disconnect()
+        except SyncError as error:
+            if not (isinstance(error, Retry) and error.throttled):
+                self._disconnect()
             raise
 
-    @contextmanager
-    def _given_back(self, offset: int) -> Iterator[tuple[ServiceBusReceiver, ServiceBusReceivedMessage]]:
+    def _let_go(self, message: Message, settle: Settle) -> None:
+        """Settle a message in some way; after a lost connection the library does so by the token of its lock."""
+        held = self._held.get(message.offset)
+        if held is None:
+            return
         with self._connected(f"settling messages of {self._entity.path}") as receiver, suppress(*LOCK_LOST):
-            yield receiver, self._held.pop(offset).message
+            settle(receiver, held.message)
+        del self._held[message.offset]
 
     def _renew_locks(self, receiver: ServiceBusReceiver) -> None:
         now = self._clock()
@@ -169,9 +173,9 @@ class ServiceBusSubscriber(Subscriber):
                 else:
                     held.renew_at = self._half_of_lock(held.message)
 
-    def _delivered(self, message: ServiceBusReceivedMessage) -> Message:
+    def _taken(self, message: ServiceBusReceivedMessage) -> Message:
         delivered = received(message, self._entity.name)
-        self._held[delivered.offset] = _Held(message, self._half_of_lock(message))
+        self._held[delivered.offset] = _Held(delivered, message, self._half_of_lock(message))
         return delivered
 
     def _half_of_lock(self, message: ServiceBusReceivedMessage) -> datetime:
@@ -179,9 +183,7 @@ class ServiceBusSubscriber(Subscriber):
         return now + ((message.locked_until_utc or now) - now) / 2
 
     def _disconnect(self) -> None:
-        """Without its connection nothing that was delivered can be settled."""
-        self._held.clear()
-        client, self._client, self._receiver = self._client, None, None
-        if client is not None:
+        receiver, self._receiver = self._receiver, None
+        if receiver is not None:
             with suppress(AzureError):
-                client.close()
+                receiver.close()
