@@ -134,13 +134,13 @@ class Relay:
         return []
 
     def _hold(self, seconds: float, stopping: Event) -> None:
-        """Let time pass with the messages in hand kept: the source is polled, and gives nothing."""
+        """Let time pass with the messages in hand kept: the source is polled, and gives only what it has just got."""
         until = self._monotonic() + seconds
         while not stopping.is_set() and (left := until - self._monotonic()) > 0:
             wait = min(left, _KEEP_ALIVE)
             self._subscriber.pause(self._subscriber.assignment())
             try:
-                self._subscriber.poll(1, wait)
+                self._in_hand = [*self._in_hand, *self._subscriber.poll(1, wait)]
             except Retry:
                 stopping.wait(wait)
         self._subscriber.resume(self._subscriber.assignment())

@@ -103,8 +103,8 @@ class ServiceBusSubscriber(Subscriber):
         self._paused &= self._partition not in partitions
 
     def assignment(self) -> frozenset[TopicPartition]:
-        """The one partition, while there is a connection."""
-        return frozenset() if self._receiver is None else frozenset({self._partition})
+        """The one partition, until it is closed."""
+        return frozenset() if self._closed else frozenset({self._partition})
 
     def seek(self, at: datetime) -> None:
         """Not here."""

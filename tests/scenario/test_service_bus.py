@@ -1,19 +1,28 @@
 """The whole product with Dataverse on Service Bus: what the relay promises, however badly broker and systems behave."""
 
 import gc
+import signal
 from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from azure.servicebus import ServiceBusClient, ServiceBusMessage, ServiceBusSubQueue
 
+from systems.sandbox import DataverseSettings, Sandbox, SandboxSettings
+from systems.sandbox.dataverse.service_endpoint import ServiceEndpoint
+from systems.sandbox.dataverse.webhooks import EventSettings, Webhook
 from systems.sandbox.latency import Latency
 from tests.servicebus.broker import ServiceBusBroker
 from tests.servicebus.faults import Fault
+from tests.servicebus.settings import EntitySettings
+from tests.support.command_line import CommandLine
 from tests.support.databases import SqliteDatabases
 from tests.support.eventually import eventually
 from tests.support.mapping_files import Changes, standard_mappings
-from tests.support.stack import Arrangement, Stack
+from tests.support.program import program
+from tests.support.stack import SHORT_LOCK, SOON, Arrangement, Stack
 from tests.support.steps import customer_pair
 
 # Microsoft's client closes a socket that it has lost when it is collected, and not before.
@@ -138,11 +147,42 @@ def test_a_namespace_that_is_busy_or_breaks_off_loses_nothing(
     _assert_no_dead_letters(stack, bus)
 
 
-def test_an_edit_of_a_large_record_arrives_though_dataverse_cuts_the_message(stack: Stack) -> None:
-    customer, account = customer_pair(stack, "Large")
-    stack.dv.update("accounts", account, {"address1_city": "Basel", "description": "x" * 200_000})
-    stack.settle()
-    assert stack.bc.row("customers", customer)["city"] == "Basel"
+def test_workers_that_are_killed_again_and_again_lose_nothing(tmp_path: Path, bus: ServiceBusBroker) -> None:
+    """Processes of their own, killed in the middle of their work."""
+    bus.create_queue("killed", EntitySettings(lock_duration=SHORT_LOCK))
+    (tmp_path / "bus").write_text(bus.connection_string)
+    events = EventSettings(delay=SOON, jitter=0.0)
+    accounts = [f"Killed {number}" for number in range(60)]
+    with (
+        Sandbox(SandboxSettings(dataverse=DataverseSettings(events=events))) as sandbox,
+        closing(ServiceEndpoint(bus.connection_string, "killed")) as endpoint,
+    ):
+        command_line = CommandLine(tmp_path, sandbox)
+        command_line.write(
+            service_bus={"connection_string_file": str(tmp_path / "bus")},
+            sources=[{"broker": "service_bus", "queue": "killed"}],
+            worker={"member": "the-only-one"},
+            mappings=[str(standard_mappings(tmp_path))],
+        )
+        sandbox.dataverse.register(Webhook(tables=frozenset({"account"})), endpoint)
+
+        def arrived(names: list[str]) -> bool:
+            return all(sandbox.business_central.rows("customers", displayName=name) for name in names)
+
+        for start in (0, 20, 40):
+            with program("--settings", str(command_line.settings_file), "run") as running:
+                running.says("ready")
+                for name in accounts[start : start + 20]:
+                    sandbox.dataverse.insert("accounts", {"name": name, "customertypecode": 3})
+                eventually(lambda first=accounts[start]: arrived([first]), within=30)
+        with program("--settings", str(command_line.settings_file), "run") as running:
+            eventually(lambda: arrived(accounts) and bus.count("killed") == 0, within=60)
+            assert running.ends(signal.SIGTERM) == 0
+        customers = [len(sandbox.business_central.rows("customers", displayName=name)) for name in accounts]
+
+    assert customers == [1] * len(accounts)
+    assert endpoint.failed == []
+    assert bus.count("killed/$DeadLetterQueue") == 0
 
 
 def _insert(stack: Stack, customers: list[str], accounts: list[str]) -> None:
