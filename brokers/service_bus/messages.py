@@ -3,7 +3,7 @@
 The header ``content-type`` is the message's own content type, as every other sender has it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -62,7 +62,7 @@ def body(message: ServiceBusReceivedMessage) -> bytes:
     return content if isinstance(content, bytes) else str(content).encode()
 
 
-def copied(message: ServiceBusReceivedMessage, message_id: str, without: Mapping[str, object]) -> ServiceBusMessage:
+def copied(message: ServiceBusReceivedMessage, message_id: str, without: Collection[str]) -> ServiceBusMessage:
     """``message`` to be sent once more, under another id (see :func:`sent`).
 
     Args:

@@ -4,6 +4,7 @@ from functools import cached_property
 
 from azure.core.credentials import AccessToken, TokenCredential
 
+from brokers.service_bus.dead_letter_queue import DeadLetterQueue
 from brokers.service_bus.namespace import Entity, Namespace
 from console.brokers.broker import BrokerContext
 from console.principals import Principal
@@ -29,6 +30,13 @@ class ServiceBusBroker:
     def subscriber(self, source: ServiceBusSource) -> ServiceBusSubscriber:
         """Takes messages of a source."""
         return ServiceBusSubscriber(self.namespace, entity_of(source), clock=self._context.clock)
+
+    def dead_letter_queues(self) -> dict[str, DeadLetterQueue]:
+        """Those of the sources, by the source's name."""
+        entities = [entity_of(one) for one in self._context.settings.sources if isinstance(one, ServiceBusSource)]
+        return {
+            entity.path: DeadLetterQueue(self.namespace, entity, new_id=self._context.new_id) for entity in entities
+        }
 
     @cached_property
     def namespace(self) -> Namespace:

@@ -31,6 +31,7 @@ from tests.support.notifications import context
 from tests.support.service_bus import ServiceBusNamespace
 
 LOCK = 1.0
+NOWHERE = "Endpoint=sb://127.0.0.1:9;SharedAccessKeyName=n;SharedAccessKey=c2Vj"
 
 
 class Topic(Publisher):
@@ -204,11 +205,7 @@ def test_a_dead_letter_has_its_reason_and_is_off_the_queue(
 @pytest.mark.parametrize(
     ("connection_string", "error", "words"),
     [
-        (
-            "Endpoint=sb://127.0.0.1:9;SharedAccessKeyName=n;SharedAccessKey=c2Vj;UseDevelopmentEmulator=true",
-            Retry,
-            "away",
-        ),
+        (f"{NOWHERE};UseDevelopmentEmulator=true", Retry, "away"),
         ("the-secret-itself", Stop, "no connection string"),
     ],
 )

@@ -4,6 +4,7 @@ import gc
 import signal
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -152,7 +153,7 @@ def test_workers_that_are_killed_again_and_again_lose_nothing(tmp_path: Path, bu
     bus.create_queue("killed", EntitySettings(lock_duration=SHORT_LOCK))
     (tmp_path / "bus").write_text(bus.connection_string)
     events = EventSettings(delay=SOON, jitter=0.0)
-    accounts = [f"Killed {number}" for number in range(60)]
+    accounts = [f"Killed {number}" for number in range(30)]
     with (
         Sandbox(SandboxSettings(dataverse=DataverseSettings(events=events))) as sandbox,
         closing(ServiceEndpoint(bus.connection_string, "killed")) as endpoint,
@@ -169,12 +170,12 @@ def test_workers_that_are_killed_again_and_again_lose_nothing(tmp_path: Path, bu
         def arrived(names: list[str]) -> bool:
             return all(sandbox.business_central.rows("customers", displayName=name) for name in names)
 
-        for start in (0, 20, 40):
+        for start in (0, 10, 20):
             with program("--settings", str(command_line.settings_file), "run") as running:
                 running.says("ready")
-                for name in accounts[start : start + 20]:
+                for name in accounts[start : start + 10]:
                     sandbox.dataverse.insert("accounts", {"name": name, "customertypecode": 3})
-                eventually(lambda first=accounts[start]: arrived([first]), within=30)
+                eventually(partial(arrived, [accounts[start]]), within=30)
         with program("--settings", str(command_line.settings_file), "run") as running:
             eventually(lambda: arrived(accounts) and bus.count("killed") == 0, within=60)
             assert running.ends(signal.SIGTERM) == 0
