@@ -11,6 +11,8 @@ from uuid import uuid4
 import pytest
 from azure.servicebus import ServiceBusClient, ServiceBusMessage, ServiceBusSubQueue
 
+from engine.ledger.clock import utc_now
+from producers.replay import replay
 from systems.sandbox import DataverseSettings, Sandbox, SandboxSettings
 from systems.sandbox.dataverse.service_endpoint import ServiceEndpoint
 from systems.sandbox.dataverse.webhooks import EventSettings, Webhook
@@ -79,6 +81,17 @@ def test_an_edit_and_a_deletion_in_dataverse_arrive(stack: Stack) -> None:
     stack.dv.update("accounts", account, {"address1_city": "Basel"})
     stack.settle()
     assert stack.bc.row("customers", customer)["city"] == "Basel"
+
+
+def test_what_came_over_service_bus_can_be_replayed(stack: Stack) -> None:
+    begin = utc_now()
+    _insert(stack, [], ["Proseware"])
+    stack.settle()
+    with closing(stack.composition.subscriber(f"replay-{uuid4()}")) as subscriber:
+        replayed = replay(stack.producer_context, subscriber, begin=begin, tables=["account"])
+    assert replayed.counts.records == 1
+    assert replayed.verdict is not None
+    assert replayed.verdict.good
 
 
 def test_what_cannot_be_read_is_a_dead_letter_of_the_queue_and_holds_nothing_up(

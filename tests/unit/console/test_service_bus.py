@@ -2,12 +2,19 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 from uuid import uuid4
 
 import pytest
+from azure.core.exceptions import ResourceNotFoundError
 from azure.servicebus import ServiceBusClient, ServiceBusMessage
+from azure.servicebus.management import ServiceBusAdministrationClient
 
+from brokers.service_bus.inspection import EntityDescription, described, faults
 from brokers.service_bus.namespace import Entity, Namespace
 from console.composition import Composition
 from consumers.service_bus import ServiceBusSubscriber
@@ -135,3 +142,80 @@ def test_the_ways_to_authenticate(twinrow: CommandLine, tmp_path: Path) -> None:
         settings = load_settings(twinrow.settings_file, {})
         with Composition(settings) as composition:
             assert composition.receiver_app().routes
+
+
+def test_doctor_tries_what_the_worker_and_the_receiver_will_do(
+    in_sandbox: CommandLine, service_bus_namespace: ServiceBusNamespace, queue: str
+) -> None:
+    (in_sandbox.folder / "bus").write_text(service_bus_namespace.connection_string)
+    in_sandbox.write(
+        service_bus={"connection_string_file": str(in_sandbox.folder / "bus")},
+        sources=[{"broker": "service_bus", "queue": queue}, {"broker": "service_bus", "queue": "nowhere"}],
+        receiver={"publish_to": queue},
+    )
+    answer = in_sandbox("doctor", "--json")
+
+    found = [(one["what"], one["ok"], one["found"]) for one in answer.json]
+    assert answer.code == 3
+    assert ("Source", True, f"{queue} may be listened to; nothing is waiting") in found
+    assert ("Receiver: destination", True, f"{queue} may be sent to") in found
+    (wrong,) = [text for _, ok, text in found if not ok]
+    assert "listening to nowhere" in wrong
+
+
+GOOD = EntityDescription(timedelta(minutes=1), 10, False, None, None, False, None)
+
+
+@pytest.mark.parametrize(
+    ("made", "words"),
+    [
+        (replace(GOOD, requires_session=True), "without sessions"),
+        (replace(GOOD, forwards_to="other"), "forwards everything to other"),
+        (replace(GOOD, lock_duration=timedelta(seconds=5)), "locks of 5 s"),
+        (replace(GOOD, max_delivery_count=1), "after 1 deliveries"),
+        (replace(GOOD, time_to_live=timedelta(hours=1)), "forgets messages after 1:00:00"),
+    ],
+)
+def test_an_entity_that_would_lose_messages_is_found(made: EntityDescription, words: str) -> None:
+    (fault,) = faults(Entity("queue"), made)
+    assert words in f"{fault.found} {fault.remedy}"
+
+
+def test_an_entity_made_well_has_no_faults() -> None:
+    assert list(faults(Entity("queue"), GOOD)) == []
+    assert list(faults(Entity("queue"), replace(GOOD, time_to_live=timedelta(hours=1), keeps_expired=True))) == []
+
+
+class Administration(ServiceBusAdministrationClient):
+    """Knows one topic with a subscription, and no queue; nothing is requested."""
+
+    def __init__(self) -> None:
+        """Connects to nothing."""
+
+    def get_queue(self, queue_name: str, **_: Any) -> Any:
+        raise ResourceNotFoundError(queue_name)
+
+    def get_topic(self, topic_name: str, **_: Any) -> Any:
+        assert topic_name == "topic"
+        return SimpleNamespace(
+            requires_duplicate_detection=True, duplicate_detection_history_time_window=timedelta(minutes=10)
+        )
+
+    def get_subscription(self, topic_name: str, subscription_name: str, **_: Any) -> Any:
+        assert (topic_name, subscription_name) == ("topic", "subscription")
+        return SimpleNamespace(
+            lock_duration=timedelta(minutes=1),
+            max_delivery_count=10,
+            requires_session=False,
+            forward_to=None,
+            default_message_time_to_live=timedelta.max,
+            dead_lettering_on_message_expiration=False,
+        )
+
+
+def test_how_an_entity_is_made_is_known_to_those_who_may_manage_it() -> None:
+    administration = Administration()
+    assert described(administration, Entity("topic", "subscription")) == replace(
+        GOOD, duplicate_window=timedelta(minutes=10)
+    )
+    assert described(administration, Entity("queue")) is None
