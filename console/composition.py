@@ -15,10 +15,12 @@ from sqlalchemy import Engine
 from starlette.applications import Starlette
 
 from console.brokers import Broker, BrokerContext, broker_of
+from console.brokers.sources import relay_of
 from console.failures import Misconfigured
 from console.heartbeat import WORKER, Heartbeat
 from console.output import words
 from console.principals import Principal
+from consumers.dead_letters import DeadLetters
 from consumers.executor import Observer
 from consumers.worker import Limits, Worker
 from engine.by_hand import ByHand
@@ -111,7 +113,12 @@ class Composition:
     @cached_property
     def broker(self) -> Broker:
         """The message broker; connects on first use."""
-        return broker_of(BrokerContext(self.settings, lambda: self.database, self.clock, self.new_id))
+        return broker_of(self.broker_context)
+
+    @property
+    def broker_context(self) -> BrokerContext:
+        """What brokers are made of."""
+        return BrokerContext(self.settings, lambda: self.database, self.clock, self.new_id)
 
     @cached_property
     def publisher(self) -> Publisher:
@@ -214,6 +221,8 @@ class Composition:
     def worker(self, *, observer: Observer = lambda _batch, _result: None) -> Worker:
         """A worker of the settings' group, which closes its subscriber itself when it ends."""
         wanted = self.settings.worker
+        letters = DeadLetters(self.database, self.publisher, self.settings.topics.dead_letter_topic, clock=self.clock)
+        around = (self.broker_context, self.publisher, letters)
         return Worker(
             [partial(self.subscriber, wanted.group, self.member, lasting=wanted.member is not None)],
             self.publisher,
@@ -228,6 +237,7 @@ class Composition:
             limits=Limits(threads=wanted.threads, max_in_flight=wanted.max_in_flight),
             observer=observer,
             dead_letter_topic=self.settings.topics.dead_letter_topic,
+            relays=[relay_of(source, *around, monotonic=self.monotonic) for source in self.settings.sources],
         )
 
     def receiver_app(self) -> Starlette:
@@ -246,13 +256,24 @@ class Composition:
                     f"or set TWINROW_RECEIVER__{name.upper()}.",
                 )
         return create_app(
-            self.publisher,
-            self.topic,
+            self._receiver_publisher,
+            receiver.publish_to or self.topic,
             client_state=client_state or "",
             webhook_key=webhook_key or "",
             new_id=self.new_id,
             clock=self.clock,
         )
+
+    @cached_property
+    def _receiver_publisher(self) -> Publisher:
+        """Puts notifications where the settings want them."""
+        if self.settings.receiver.publish_to is None:
+            return self.publisher
+        from console.brokers.service_bus import ServiceBusBroker  # takes long to import, and few need it
+
+        publisher = ServiceBusBroker(self.broker_context).publisher()
+        self._closing.callback(publisher.close)
+        return publisher
 
     def prepare(self) -> None:
         """Bring the database's schema up to date, and make the topics that are not there.

@@ -43,8 +43,9 @@ def configure_logging(log: Log, secrets: Iterable[str] = (), *, level: Level | N
     )
     root.addHandler(handler)
     root.setLevel(max(threshold, logging.WARNING))  # of libraries, only what is wrong
-    # Its trouble comes as errors of ours, which say what to do; by itself it tells of every attempt to reconnect.
-    logging.getLogger("kafka").setLevel(logging.WARNING if threshold <= logging.DEBUG else logging.CRITICAL)
+    # Their trouble comes as errors of ours, which say what to do; by themselves they tell of every attempt.
+    for library in ("kafka", "azure.servicebus"):
+        logging.getLogger(library).setLevel(logging.WARNING if threshold <= logging.DEBUG else logging.CRITICAL)
     logging.getLogger("twinrow").setLevel(threshold)
     structlog.configure(
         processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

@@ -1,7 +1,7 @@
 """The worker: one process's share of a consumer group, from topic to ledger.
 
-Threads: one for each subscriber (receiving), some for batches (executing), one for sweeps, one for what is due. They
-share nothing but the scheduler and the ledger.
+Threads: one for each subscriber (receiving), some for batches (executing), one for sweeps, one for what is due, one for
+each source that is relayed. They share nothing but the scheduler and the ledger.
 
 It stops in order: nothing more is taken, batches that run end and are recorded, what is finished is settled, the group
 is left. Whatever was waiting has not been settled, and is delivered again.
@@ -22,6 +22,7 @@ from consumers.dead_letters import DeadLetters
 from consumers.due import Due
 from consumers.executor import Executor, Observer, Published
 from consumers.receiving import Receiving, Subscribe
+from consumers.relay import Relay
 from engine.backoff import delay
 from engine.intake import Intake
 from engine.ledger.worker_lease import Backlog
@@ -66,6 +67,7 @@ class Worker:
     Args:
         observer: hears of every batch.
         dead_letter_topic: where messages are copied to which cannot be read; ``None``: the ledger alone has them.
+        relays: of the sources whose messages it puts on the topic.
     """
 
     def __init__(
@@ -84,6 +86,7 @@ class Worker:
         limits: Limits = Limits(),
         observer: Observer = lambda _batch, _result: None,
         dead_letter_topic: str | None = None,
+        relays: Sequence[Relay] = (),
     ) -> None:
         self._sweep = sweep
         self._limits = limits
@@ -114,6 +117,7 @@ class Worker:
             published=Published(),
             observer=observer,
         )
+        self._relays = relays
         self._due = Due(database, plans, publisher, topic, clock=clock, new_id=new_id)
 
     def run(self) -> None:
@@ -125,6 +129,9 @@ class Worker:
         names = [f"execute-{number}" for number in range(self._limits.threads)]
         threads = [Thread(target=self._guard, args=(self._execute,), name=name) for name in names]
         threads.append(Thread(target=self._guard, args=(self._look_for_due,), name="due"))
+        for relay in self._relays:
+            work = partial(relay.run, self._stopping, _TURN)
+            threads.append(Thread(target=self._guard, args=(work,), name=f"relay {relay.name}"))
         for thread in threads:
             thread.start()
         try:

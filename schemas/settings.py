@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from schemas.features import Features, Ownership
-from schemas.mapping_file import Source
+from schemas.mapping_file import Source as MappingSource
 from schemas.settings_section import Secret, SecretFile, Section
 
 _LASTING_NAME = re.compile(r"[A-Za-z0-9._-]{1,249}")
@@ -63,6 +63,13 @@ def _name(text: str) -> str:
     return text
 
 
+def _host(text: str) -> str:
+    if not re.fullmatch(r"[\w-]+(\.[\w-]+)+", text):
+        raise ValueError("should be a host name such as contoso.servicebus.windows.net")
+    return text
+
+
+Name: TypeAlias = Annotated[str, Field(min_length=1)]
 Guid: TypeAlias = Annotated[str, AfterValidator(_guid)]
 Url: TypeAlias = Annotated[str, AfterValidator(_url)]
 RootUrl: TypeAlias = Annotated[Url, AfterValidator(_root)]
@@ -139,6 +146,9 @@ class Receiver(Section):
     webhook_key: Secret | None = None
     """What Dataverse's webhook authenticates with."""
     webhook_key_file: SecretFile | None = None
+    publish_to: Name | None = None
+    """A queue or topic of the section ``service_bus`` that notifications are put into, instead of the topic of
+    changes: some worker takes them from there, with a source of that name."""
 
 
 class Credentials(Section):
@@ -210,6 +220,59 @@ class Kafka(Section):
         if (self.certificate_file is None) is not (self.key_file is None):
             raise ValueError("needs certificate_file and key_file together")
         return self
+
+
+class ServiceBus(Section):
+    """The Service Bus namespace, by connection string or by host name and credentials."""
+
+    connection_string: Secret | None = None
+    """With a key of a shared access policy that may listen, and send where Twinrow is to send."""
+    connection_string_file: SecretFile | None = None
+    fully_qualified_namespace: Annotated[str, AfterValidator(_host)] | None = None
+    """Its host name: ``contoso.servicebus.windows.net``."""
+    credentials: Credentials | None = None
+    """A service principal; default: the managed identity of the machine."""
+    managed_identity: Guid | None = None
+    """Client id of a user-assigned managed identity; default: the system-assigned one."""
+    ca_file: Path | None = None
+    """Certificates to trust (PEM); default: those of the public authorities."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "ServiceBus":
+        by_string = self.connection_string is not None or self.connection_string_file is not None
+        if by_string is (self.fully_qualified_namespace is not None):
+            raise ValueError("needs connection_string_file or fully_qualified_namespace, and not both")
+        if by_string and (self.credentials or self.managed_identity):
+            raise ValueError("needs fully_qualified_namespace with credentials or managed_identity")
+        if self.credentials and self.managed_identity:
+            raise ValueError("needs credentials or managed_identity, and not both")
+        return self
+
+
+class ServiceBusSource(Section):
+    """A queue, or a subscription of a topic, of the section ``service_bus``."""
+
+    broker: Literal["service_bus"]
+    queue: Name | None = None
+    topic: Name | None = None
+    subscription: Name | None = None
+
+    @model_validator(mode="after")
+    def _one_entity(self) -> "ServiceBusSource":
+        if (self.queue is None) is (self.topic is None) or (self.topic is None) is not (self.subscription is None):
+            raise ValueError("needs a queue, or a topic and a subscription")
+        return self
+
+
+class KafkaSource(Section):
+    """A topic of the section ``kafka``."""
+
+    broker: Literal["kafka"]
+    topic: Name
+
+
+Source: TypeAlias = Annotated[ServiceBusSource | KafkaSource, Field(discriminator="broker")]
+"""A further place that changes arrive at."""
 
 
 class Timeouts(Section):
@@ -288,11 +351,14 @@ class Settings(BaseSettings):
     database: Database = Database()
     topics: Topics = Topics()
     kafka: Kafka | None = None
+    service_bus: ServiceBus | None = None
+    sources: tuple[Source, ...] = ()
+    """Further places that changes arrive at; the worker puts what comes there on the topic of changes."""
     worker: Worker = Worker()
     receiver: Receiver = Receiver()
     business_central: BusinessCentral
     dataverse: Dataverse
-    mappings: Annotated[tuple[Source, ...], Field(min_length=1)] = ("standard",)
+    mappings: Annotated[tuple[MappingSource, ...], Field(min_length=1)] = ("standard",)
     """Mapping files in the order in which they are read; ``standard`` are those that ship."""
     log: Log = Log()
 
@@ -302,6 +368,13 @@ class Settings(BaseSettings):
             raise ValueError("topics.broker is kafka: needs a section kafka with bootstrap_servers")
         if self.topics.broker == "kafka" and self.worker.member and not _LASTING_NAME.fullmatch(self.worker.member):
             raise ValueError("worker.member should be letters, digits, dots, underscores and dashes for Kafka")
+        brokers = {source.broker for source in self.sources}
+        if "kafka" in brokers and self.kafka is None:
+            raise ValueError("a source is on kafka: needs a section kafka with bootstrap_servers")
+        if ("service_bus" in brokers or self.receiver.publish_to) and self.service_bus is None:
+            raise ValueError("a source or receiver.publish_to is on Service Bus: needs a section service_bus")
+        if KafkaSource(broker="kafka", topic=self.topics.changes) in self.sources and self.topics.broker == "kafka":
+            raise ValueError("a source is the topic of changes itself, which the worker reads anyway: leave it out")
         return self
 
     @property

@@ -28,11 +28,18 @@ class KafkaBroker(Broker):
         return KafkaPublisher(self._options)
 
     def subscriber(
-        self, group: str, member: str, on_revoke: RevokeListener | None = None, *, lasting: bool = False
+        self,
+        group: str,
+        member: str,
+        on_revoke: RevokeListener | None = None,
+        *,
+        lasting: bool = False,
+        topic: str | None = None,
     ) -> KafkaSubscriber:
+        """``topic``: another one than that of changes."""
         return KafkaSubscriber(
             {**self._options, "client_id": member},
-            [self._context.settings.topics.changes],
+            [topic or self._context.settings.topics.changes],
             group,
             on_revoke,
             instance=member if lasting else None,

@@ -35,6 +35,10 @@ def _checks(composition: Composition) -> Iterator[Check]:
         yield reached
         if reached.ok:
             yield from topics.checks(composition.broker)
+    if composition.settings.service_bus is not None:
+        from console.doctor import service_bus  # takes long to import, and few need it
+
+        yield from service_bus.checks(composition)
     for system in System:
         yield from systems.checks(composition, system)
     yield from receiver.checks(composition.settings.receiver)

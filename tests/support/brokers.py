@@ -25,6 +25,7 @@ class Broker(ABC):
 
     topic = "changes"
     gaps: Mapping[str, str] = {}
+    partitions = 4
     max_body: int
 
     @abstractmethod

@@ -39,18 +39,23 @@ from schemas.settings import (
     Dataverse,
     Kafka,
     Receiver,
+    ServiceBus,
+    ServiceBusSource,
     Settings,
     Topics,
     Worker,
 )
 from systems.sandbox import BusinessCentralSettings, DataverseSettings, Sandbox, SandboxSettings
 from systems.sandbox.business_central.subscriptions import WebhookSettings
+from systems.sandbox.dataverse.service_endpoint import LARGEST_MESSAGE, ServiceEndpoint
 from systems.sandbox.dataverse.webhooks import EventSettings, Webhook
 from systems.sandbox.exchange import Part
 from systems.sandbox.latency import Latency
 from systems.sandbox.limits import Limits
 from systems.tls import tls_context
+from tests.servicebus.settings import EntitySettings
 from tests.support.eventually import eventually
+from tests.support.service_bus import ServiceBusNamespace
 from tests.support.settings_files import write_settings
 from tests.support.topic_progress import EmbeddedProgress, KafkaProgress, TopicProgress
 from tests.support.worker_process import Systems, Through, WorkerProcess, soon
@@ -58,6 +63,9 @@ from tests.support.worker_program import WorkerProgram
 
 SOON = 0.02
 """Seconds from a change to its notification."""
+
+SHORT_LOCK = 2.0
+"""Seconds that a message on Service Bus is lost for with a connection."""
 
 WEBHOOK_KEY = "key-of-the-webhook"
 CLIENT_STATE = "state-of-the-client"
@@ -88,6 +96,7 @@ class Arrangement:
         name: of topic and group on it.
         session_timeout: seconds after which Kafka takes a worker for dead.
         programs: processes; ``None``: one worker and the receiver, in threads.
+        service_bus: where Dataverse posts to, into a queue of the stack's own; ``None``: it posts to the receiver.
         clock: of both systems and of the product.
     """
 
@@ -100,6 +109,7 @@ class Arrangement:
     name: str = "twinrow"
     session_timeout: float = 45.0
     programs: Programs | None = None
+    service_bus: ServiceBusNamespace | None = None
     clock: Callable[[], datetime] = utc_now
 
     def sandbox(self) -> Sandbox:
@@ -125,6 +135,8 @@ class Stack:
         self._arrangement = arrangement
         self._database_url = database_url
         self._closing = ExitStack()
+        if arrangement.service_bus is not None:
+            arrangement.service_bus.create_queue(self.queue, EntitySettings(lock_duration=SHORT_LOCK))
 
     def __enter__(self) -> Self:
         with ExitStack() as starting:
@@ -136,7 +148,7 @@ class Stack:
             starting.callback(self._progress.close)
             starting.callback(self._stop_workers)
             self._start_receiver(starting)
-            self._subscribe()
+            self._subscribe(starting)
             self._closing = starting.pop_all()
         return self
 
@@ -149,6 +161,7 @@ class Stack:
     def settings(self) -> Settings:
         """As every process of the product has them; known from the start of the sandbox on."""
         client, arrangement = self.sandbox.client, self._arrangement
+        bus = arrangement.service_bus
         main = Credentials(
             tenant=self.sandbox.settings.tenant,
             client_id=client.client_id,
@@ -163,6 +176,8 @@ class Stack:
                 partitions=arrangement.partitions,
             ),
             kafka=self._kafka,
+            service_bus=ServiceBus(connection_string=bus.connection_string) if bus else None,
+            sources=(ServiceBusSource(broker="service_bus", queue=self.queue),) if bus else (),
             worker=Worker(threads=4, group=arrangement.name),
             receiver=Receiver(port=0, client_state=CLIENT_STATE, webhook_key=WEBHOOK_KEY),
             business_central=BusinessCentral(
@@ -194,6 +209,11 @@ class Stack:
     def database(self) -> Engine:
         """The ledger's, of all processes, and for looking."""
         return open_database(self.settings.database.connection_url())
+
+    @property
+    def queue(self) -> str:
+        """What Dataverse posts to on Service Bus."""
+        return f"{self._arrangement.name}-dataverse"
 
     @property
     def producer_context(self) -> ProducerContext:
@@ -304,6 +324,8 @@ class Stack:
 
     def _is_quiet(self) -> bool:
         delivered = self.bc.wait_until_delivered(0) and self.dv.wait_until_delivered(0)
+        bus = self._arrangement.service_bus
+        delivered = delivered and (bus is None or bus.count(self.queue) == 0)
         return delivered and all(process.idle for process in self.running)
 
     def _moves(self) -> tuple[int, int]:
@@ -333,10 +355,13 @@ class Stack:
         app = starting.enter_context(self._composition()).receiver_app()
         self.receiver_url = starting.enter_context(WebServer(app, "127.0.0.1", 0)).url
 
-    def _subscribe(self) -> None:
+    def _subscribe(self, starting: ExitStack) -> None:
         mappings = self.composition.loaded.mappings.mappings
         tables = frozenset(one.dataverse.table for one in mappings)
-        self.dv.register(Webhook(f"{self.receiver_url}/dataverse?code={WEBHOOK_KEY}", tables=tables))
+        if self._arrangement.service_bus is None:
+            self.dv.register(Webhook(f"{self.receiver_url}/dataverse?code={WEBHOOK_KEY}", tables=tables))
+        else:
+            self.dv.register(Webhook(tables=tables, largest_body=LARGEST_MESSAGE), self._endpoint(starting))
         token = self.sandbox.tokens.issue(self.sandbox.client.user, self.bc.resource)
         with httpx2.Client(trust_env=False, verify=tls_context(), headers={"authorization": f"Bearer {token}"}) as http:
             for api, table in dict.fromkeys((one.business_central.api, one.business_central.table) for one in mappings):
@@ -347,6 +372,13 @@ class Stack:
                 }
                 answer = http.post(f"{self.bc.url}/api/{api}/subscriptions", json=subscription)
                 assert answer.status_code == 201, answer.text
+
+    def _endpoint(self, starting: ExitStack) -> ServiceEndpoint:
+        bus = self._arrangement.service_bus
+        assert bus is not None
+        endpoint = ServiceEndpoint(bus.connection_string, self.queue)
+        starting.callback(endpoint.close)
+        return endpoint
 
     def _stop_workers(self) -> None:
         for process in self.running:

@@ -51,6 +51,7 @@ class Webhook:
         messages: all if empty.
         filtering_columns: an update is told only if it submits one of these; any if empty.
         name: of the step.
+        largest_body: a longer one loses its parameters and images; ``None``: as the settings say.
     """
 
     url: str = ""
@@ -59,6 +60,7 @@ class Webhook:
     messages: frozenset[Message] = frozenset()
     filtering_columns: frozenset[str] = frozenset()
     name: str = "sandbox step"
+    largest_body: int | None = None
 
     def concerns(self, change: Change) -> bool:
         if self.tables and change.table.name not in self.tables:
@@ -121,7 +123,7 @@ class Webhooks:
             "x-ms-dynamics-request-name": change.message,
             "x-ms-correlation-request-id": change.correlation_id,
         }
-        if len(body) > self._settings.largest_body:
+        if len(body) > (webhook.largest_body or self._settings.largest_body):
             body = context.encode(context.cut(document), self._quirks)
             headers["x-ms-dynamics-msg-size-exceeded"] = "true"
         self._courier.schedule(self._delay(), lambda: self._deliver(webhook, sink, body, headers, retry=True))

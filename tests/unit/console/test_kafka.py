@@ -1,6 +1,9 @@
 """Kafka on the command line: its settings, ``topics``, ``doctor``; connections and tokens as the settings say."""
 
+from datetime import timedelta
 from pathlib import Path
+from threading import Event
+from time import monotonic
 from typing import Any
 from uuid import uuid4
 
@@ -9,12 +12,21 @@ from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaConnectionError, SaslAuthenticationFailedError
 
 from console.brokers.kafka_tokens import KafkaTokens
+from console.brokers.sources import relay_of
 from console.composition import Composition
+from consumers.dead_letters import DeadLetters
+from engine.ledger import dead_letters
+from engine.ledger.database import read
+from schemas import json_codec
 from schemas.errors import Retry, Stop
 from schemas.settings_file import SettingsFaults, load_settings
+from schemas.topic_keeping import WantedTopic
+from schemas.topics import OutgoingMessage
 from systems.credentials import Token
 from tests.support.command_line import CommandLine
+from tests.support.eventually import eventually
 from tests.support.kafka.cluster import Cluster
+from tests.support.notifications import ACCOUNT, context
 
 
 @pytest.fixture
@@ -163,3 +175,48 @@ def test_trouble_with_tokens_is_trouble_with_the_connection(trouble: Stop | Retr
     source.trouble = trouble
     with pytest.raises(kind, match=trouble.text):
         KafkaTokens(source).token()
+
+
+def test_a_further_topic_is_relayed_onto_that_of_changes(on_kafka: CommandLine) -> None:
+    raw = f"raw-{uuid4().hex[:12]}"
+    settings = load_settings(on_kafka.settings_file, {})
+    assert settings.kafka is not None
+    on_kafka.write(
+        topics=settings.topics.model_dump(mode="json", exclude_none=True),
+        kafka=settings.kafka.model_dump(mode="json", exclude_none=True),
+        sources=[{"broker": "kafka", "topic": raw}],
+        worker={"group": raw},
+    )
+    with on_kafka.composition() as composition:
+        topics = composition.broker.topics()
+        topics.create(WantedTopic(raw, 1, timedelta(days=1)))
+        topics.close()
+        composition.publisher.publish(raw, [OutgoingMessage("", json_codec.encode(context()))])
+        composition.publisher.publish(raw, [OutgoingMessage("", b"not a change")])
+        source = composition.settings.sources[0]
+        letters = DeadLetters(composition.database, composition.publisher, None, clock=composition.clock)
+        relay = relay_of(source, composition.broker_context, composition.publisher, letters, monotonic=monotonic)
+        relayed = 0
+
+        def both() -> bool:
+            nonlocal relayed
+            relayed += relay.turn(0.5)
+            return relayed == 2
+
+        eventually(both, within=30)
+        reader = composition.subscriber(f"replay-{raw}", "reader")
+        (message,) = eventually(lambda: reader.poll(10, 0.5), within=30)
+        reader.close()
+        relay.run(_over(), 0.1)
+        with read(composition.database) as connection:
+            (letter,) = dead_letters.listed(connection)
+
+    assert message.key == f"dataverse:account:{ACCOUNT}"
+    assert (letter.topic, letter.body) == (raw, b"not a change")
+
+
+def _over() -> Event:
+    """For a relay that is only to close."""
+    event = Event()
+    event.set()
+    return event
