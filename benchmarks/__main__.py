@@ -16,6 +16,7 @@ from schemas import json_codec
 from tests.support.databases import PostgresqlDatabases
 from tests.support.postgresql import postgresql_server
 
+_CHOICES = ("engine", "burst", "paced", "full-sync", "service-bus")
 _SIZES = (10_000, 60_000, 300_000)
 
 
@@ -39,7 +40,7 @@ def main() -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench ARGS=...", description="Measure Twinrow.")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write name, value, unit, target, holds as a list")
-    parser.add_argument("--only", choices=["engine", "burst", "paced", "full-sync"], help="one of the measurements")
+    parser.add_argument("--only", choices=_CHOICES, help="one of the measurements")
     parser.add_argument("--quick", action="store_true", help="a tenth of everything, for trying")
     return parser.parse_args()
 
@@ -66,6 +67,20 @@ def _measure(arguments: argparse.Namespace) -> Iterator[Figure]:
         yield Figure(f"full sync of {rows:,} rows: peak memory", result["peak_mib"], "MiB", 256, "pages of 500 rows")
         limit = "the sandbox, which shares the machine"
         yield Figure(f"full sync of {rows:,} rows: rows per second", result["rows_per_second"], "1/s", None, limit)
+    if wanted in (None, "service-bus"):
+        yield from _service_bus(5000 // part)
+
+
+def _service_bus(messages: int) -> Iterator[Figure]:
+    with tempfile.TemporaryDirectory() as folder:
+        result = _run("benchmarks.service_bus", str(messages), f"sqlite:///{folder}/bench.db")
+    limit = "the library, which settles one by one"
+    yield Figure("Service Bus: relayed messages", result["relay_per_second"], "1/s", None, limit)
+    yield Figure("Service Bus: relay, processor", result["relay_cpu_ms_per_message"], "ms/message", None, limit)
+    yield Figure("Service Bus: the library alone", result["library_per_second"], "1/s", None, "its ceiling")
+    yield Figure(
+        "Service Bus: library, processor", result["library_cpu_ms_per_message"], "ms/message", None, "its floor"
+    )
 
 
 def _engine(part: int) -> Iterator[Figure]:

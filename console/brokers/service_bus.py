@@ -63,7 +63,7 @@ class ServiceBusBroker:
 
 
 class PrincipalCredential:
-    """A service principal as azure-servicebus takes one; it keeps the token as long as that lasts."""
+    """A service principal as azure-servicebus takes one, which asks for a token with each connection."""
 
     def __init__(self, source: TokenSource) -> None:
         self._source = source

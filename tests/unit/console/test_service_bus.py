@@ -5,10 +5,13 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from threading import Event
+from time import monotonic
 from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
+import httpx2
 import pytest
 from azure.core.exceptions import ResourceNotFoundError
 from azure.servicebus import ServiceBusClient, ServiceBusMessage
@@ -16,13 +19,19 @@ from azure.servicebus.management import ServiceBusAdministrationClient
 
 from brokers.service_bus.inspection import EntityDescription, described, faults
 from brokers.service_bus.namespace import Entity, Namespace
+from console.brokers.sources import relay_of
 from console.composition import Composition
+from console.web_server import WebServer
+from consumers.dead_letters import DeadLetters
 from consumers.service_bus import ServiceBusSubscriber
 from engine.ledger.clock import utc_now
+from producers.receiver import KEY_HEADER
+from schemas import json_codec
 from schemas.errors import DeadLetter
 from schemas.settings_file import SettingsFaults, load_settings
 from tests.support.command_line import CommandLine
 from tests.support.eventually import eventually
+from tests.support.notifications import ACCOUNT, context
 from tests.support.service_bus import ServiceBusNamespace
 
 CONNECTION_STRING = "Endpoint=sb://contoso.servicebus.windows.net/;SharedAccessKeyName=twinrow;SharedAccessKey=c2Vj"
@@ -142,6 +151,35 @@ def test_the_ways_to_authenticate(twinrow: CommandLine, tmp_path: Path) -> None:
         settings = load_settings(twinrow.settings_file, {})
         with Composition(settings) as composition:
             assert composition.receiver_app().routes
+
+
+def test_notifications_go_into_the_queue_and_from_there_onto_the_topic(
+    on_service_bus: CommandLine, service_bus_namespace: ServiceBusNamespace, queue: str
+) -> None:
+    settings = load_settings(on_service_bus.settings_file, {})
+    secrets = {f"{name}_file": str(on_service_bus.folder / name) for name in ("client_state", "webhook_key")}
+    on_service_bus.write(
+        service_bus={"connection_string_file": str(on_service_bus.folder / "bus")},
+        sources=[source.model_dump(exclude_none=True) for source in settings.sources],
+        receiver={"publish_to": queue, **secrets},
+    )
+    with on_service_bus.composition() as composition:
+        with WebServer(composition.receiver_app(), "127.0.0.1", 0) as server:
+            body = json_codec.encode(context())
+            answer = httpx2.post(f"{server.url}/dataverse", headers={KEY_HEADER: "our-key"}, content=body)
+        in_queue = service_bus_namespace.count(queue)
+        letters = DeadLetters(composition.database, composition.publisher, None, clock=composition.clock)
+        (source,) = composition.settings.sources
+        relay = relay_of(source, composition.broker_context, composition.publisher, letters, monotonic=monotonic)
+        assert eventually(lambda: relay.turn(0.1)) == 1
+        stopped = Event()
+        stopped.set()
+        relay.run(stopped, 0.1)
+        with closing(composition.subscriber("reader", "reader")) as reader:
+            (message,) = eventually(lambda: reader.poll(10, 0.1))
+
+    assert (answer.status_code, in_queue) == (202, 1)
+    assert message.key == f"dataverse:account:{ACCOUNT}"
 
 
 def test_doctor_tries_what_the_worker_and_the_receiver_will_do(
