@@ -90,6 +90,13 @@ class Budget(DividedBudget):
                     raise self._too_late(wait)
                 self._changed.wait(min(wait, deadline - now))
 
+    @property
+    def usable(self) -> bool:
+        """Whether a request that has its turn may still be sent: not where the process has been held up since."""
+        with self._changed:
+            now = self._monotonic()
+            return now >= self._closed_until and (self._valid_until is None or now < self._valid_until)
+
     def start_elsewhere(self, tried: Collection[int]) -> Permit | None:
         """A turn that another credential than these has at once; ``None`` where there is none."""
         with self._changed:

@@ -111,6 +111,7 @@ class HttpPool:
                 limits=httpx2.Limits(max_connections=at_once, max_keepalive_connections=at_once),
                 verify=tls_context(),
                 transport=transport,
+                event_hooks={"request": [self._check_turn]},
             )
             for source in credentials
         ]
@@ -179,6 +180,12 @@ class HttpPool:
         finally:
             self._budget.end(permit, refused=refused)
         return response
+
+    def _check_turn(self, _request: httpx2.Request) -> None:
+        """The last moment before it is sent."""
+        if not self._budget.usable:
+            text = f"This worker was held up before it asked {self._system}; nothing was sent."
+            raise Retry(text, code="budget")
 
     def _is_throttled(self, answer: Answer) -> bool:
         # 503 with Retry-After is a busy server, too; without, it may be one that is broken or away.

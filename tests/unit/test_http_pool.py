@@ -1,5 +1,6 @@
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 import httpx2
 import pytest
@@ -7,8 +8,21 @@ import pytest
 from schemas.budget import Allowance
 from schemas.errors import OutcomeUnknown, Retry, Stop
 from systems.budget import Budget
+from systems.credentials import Token
 from systems.http import Answer, HttpPool, whole_refusal
+from tests.support.budgets import FakeTime
 from tests.support.web_service import Tokens, WebService
+
+
+@dataclass
+class HeldUp(Tokens):
+    """Its process is held up for a while as it fetches a token."""
+
+    time: FakeTime = field(default_factory=FakeTime)
+
+    def fetch(self) -> Token:
+        self.time.advance(20.0)
+        return super().fetch()
 
 
 @pytest.fixture
@@ -53,6 +67,20 @@ def test_credentials_take_turns(service: WebService) -> None:
     assert (one.fetched, two.fetched) == (1, 1)
     pool.send("GET", "https://x.test")
     assert (one.fetched, two.fetched) == (1, 1)
+    pool.close()
+
+
+def test_a_request_that_is_held_up_after_its_turn_is_not_sent(service: WebService) -> None:
+    """Others may have done the same since."""
+    time = FakeTime()
+    budget = Budget("Dataverse", ["one"], Allowance(5, 6000), monotonic=time.monotonic)
+    pool = open_pool(service.transport, HeldUp("one", time=time), budget=budget)
+    budget.grant({"one": Allowance(5, 6000)}, 8.0)
+    time.advance(1.0)
+    with pytest.raises(Retry, match="nothing was sent") as raised:
+        pool.send("POST", "https://x.test", writes=True)
+    assert not isinstance(raised.value, OutcomeUnknown)
+    assert service.requests == []
     pool.close()
 
 
