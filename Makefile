@@ -8,10 +8,10 @@ TOOLS := .venv-tools
 READY := $(VENV)/.ready
 UV := $(or $(shell command -v uv),$(TOOLS)/bin/uv)
 
-.PHONY: help demo test conformance faults lint bench format lock
+.PHONY: help demo test conformance faults lint bench bench-kafka format lock
 
 help: ## say what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(READY) ## run Twinrow against a sandbox of both systems
 	$(VENV)/bin/twinrow demo $(ARGS)
@@ -33,6 +33,9 @@ lint: $(READY) ## check style, types and the import rules
 
 bench: $(READY) ## measure
 	$(VENV)/bin/python -m benchmarks $(ARGS)
+
+bench-kafka: $(READY) ## measure several workers on Kafka
+	$(VENV)/bin/python -m benchmarks --only kafka $(ARGS)
 
 format: $(READY) ## put the code into its standard form
 	$(VENV)/bin/ruff check --fix

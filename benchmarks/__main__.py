@@ -16,7 +16,7 @@ from schemas import json_codec
 from tests.support.databases import PostgresqlDatabases
 from tests.support.postgresql import postgresql_server
 
-_CHOICES = ("engine", "burst", "paced", "full-sync", "service-bus")
+_CHOICES = ("engine", "burst", "paced", "full-sync", "service-bus", "kafka")
 _SIZES = (10_000, 60_000, 300_000)
 
 
@@ -61,6 +61,8 @@ def _measure(arguments: argparse.Namespace) -> Iterator[Figure]:
         limit = "a read and a write of 20 ± 10 ms each"
         yield Figure("200 changes/s: topic to written, p50", result["p50_ms"], "ms", 60, limit)
         yield Figure("200 changes/s: topic to written, p99", result["p99_ms"], "ms", 250, limit)
+    if wanted == "kafka":  # by itself only: it needs a Java
+        yield from _kafka(3000 // part)
     if wanted in (None, "full-sync"):
         rows = 100_000 // part
         result = _run("benchmarks.full_sync", str(rows))
@@ -81,6 +83,24 @@ def _service_bus(messages: int) -> Iterator[Figure]:
     yield Figure(
         "Service Bus: library, processor", result["library_cpu_ms_per_message"], "ms/message", None, "its floor"
     )
+
+
+def _kafka(events: int) -> Iterator[Figure]:
+    result = _run("benchmarks.kafka_workers", str(events))
+    yield Figure("Kafka: raw kafka-python", result["raw_per_second"], "1/s", None, "one processor")
+    yield Figure("Kafka: raw kafka-python", result["raw_cpu"], "s/1,000 events", None)
+    shared = "the machine, which sandbox, broker and database share"
+    for kind, limit in (("no latency", shared), ("20 ± 10 ms", "waiting for the systems")):
+        for workers in (1, 2, 3):
+            of_run = f"{kind}, {workers}"
+            name = f"Kafka, {kind}, {workers} worker{'s' if workers > 1 else ''}"
+            yield Figure(f"{name}: events", result[f"{of_run}: per_second"], "1/s", None, limit)
+            yield Figure(f"{name}: processor of all", result[f"{of_run}: cpu"], "s/1,000 events", None)
+            if workers > 1:
+                ratio = result[f"{of_run}: per_second"] / result[f"{kind}, 1: per_second"]
+                target = 1.8 if workers == 2 and kind != "no latency" else None
+                yield Figure(f"{name}: against one", ratio, "ratio", target, limit, at_least=True)
+    yield Figure("Kafka: requests refused as too many", result["refused"], "of all", 0.01)
 
 
 def _engine(part: int) -> Iterator[Figure]:

@@ -16,6 +16,7 @@ class Figure:
 
     Attributes:
         target: at most this much; ``None``: told for comparison only.
+        at_least: the target is at least this much.
         limited_by: what keeps it from being better.
     """
 
@@ -24,18 +25,21 @@ class Figure:
     unit: str
     target: float | None
     limited_by: str = ""
+    at_least: bool = False
 
     @property
     def holds(self) -> bool:
         """Whether the target is met."""
-        return self.target is None or self.value <= self.target
+        if self.target is None:
+            return True
+        return self.value >= self.target if self.at_least else self.value <= self.target
 
 
 def show(figures: Iterable[Figure]) -> None:
     """Print the figures as a table."""
     table = Table("figure", "measured", "unit", "target", "holds", "what limits it")
     for figure in figures:
-        target = "" if figure.target is None else f"≤ {figure.target:g}"
+        target = "" if figure.target is None else f"{'≥' if figure.at_least else '≤'} {figure.target:g}"
         holds = "" if figure.target is None else "yes" if figure.holds else "[bold red]no[/]"
         table.add_row(figure.name, f"{figure.value:,.4g}", figure.unit, target, holds, figure.limited_by)
     Console(width=150).print(table)

@@ -2,7 +2,8 @@
 
 ``python -m benchmarks.sandbox_process CUSTOMERS``: prints one JSON line when it is ready, then obeys lines on standard
 input: ``touch TEXT`` changes the city of every customer, ``touch-accounts TEXT`` the telephone of every account,
-``latency MEAN JITTER`` seconds a request, ``count`` prints the requests to both systems so far. Ends with its input.
+``latency MEAN JITTER`` seconds a request, ``limits`` refuses more requests at once than the real systems take,
+``count`` prints the requests to both systems so far, ``refused`` how many of them were too many. Ends with its input.
 """
 
 import subprocess
@@ -12,8 +13,15 @@ from typing import IO, Any, Self
 
 from schemas import json_codec
 from systems.sandbox.latency import Latency
+from systems.sandbox.limits import Limits
 from systems.sandbox.sandbox import Sandbox
-from systems.sandbox.settings import BusinessCentralSettings, DataverseSettings, SandboxSettings
+from systems.sandbox.settings import (
+    REAL_BUSINESS_CENTRAL_LIMITS,
+    REAL_DATAVERSE_LIMITS,
+    BusinessCentralSettings,
+    DataverseSettings,
+    SandboxSettings,
+)
 
 
 def main(customers: int) -> None:
@@ -54,6 +62,12 @@ def _obey(sandbox: Sandbox, words: list[str]) -> object:
             latency = Latency(float(mean), float(jitter))
             sandbox.business_central.set_latency(latency)
             sandbox.dataverse.set_latency(latency)
+        case ["limits"]:
+            sandbox.business_central.set_limits(Limits(concurrent=REAL_BUSINESS_CENTRAL_LIMITS.concurrent))
+            sandbox.dataverse.set_limits(Limits(concurrent=REAL_DATAVERSE_LIMITS.concurrent))
+        case ["refused"]:
+            systems = (sandbox.business_central, sandbox.dataverse)
+            return sum(len(system.requests.entries(status=429)) for system in systems)
         case ["count"]:
             return sandbox.business_central.requests.count + sandbox.dataverse.requests.count
         case ["column", "accounts", column]:

@@ -46,6 +46,12 @@ class WorkerProgram:
         self._asked = False
 
     @property
+    def pid(self) -> int:
+        """Of the process."""
+        assert self._process.pid is not None
+        return self._process.pid
+
+    @property
     def alive(self) -> bool:
         """Whether it runs, or is held up."""
         return self._process.is_alive()
@@ -106,8 +112,7 @@ class WorkerProgram:
         assert code == 0 or killed, f"it ended with {code}:\n{self.said}"
 
     def _signal(self, number: signal.Signals) -> None:
-        assert self._process.pid is not None
-        os.kill(self._process.pid, number)
+        os.kill(self.pid, number)
 
     def _ready(self) -> str | None:
         found = re.search(r".*\bready\b.*", self.said)
