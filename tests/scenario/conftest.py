@@ -66,5 +66,5 @@ def own_stack(databases: SqliteDatabases | PostgresqlDatabases, arrangement: Arr
 @contextmanager
 def _working(databases: SqliteDatabases | PostgresqlDatabases, arrangement: Arrangement) -> Iterator[Stack]:
     with databases.fresh() as url, Stack(url, arrangement) as stack:
-        stack.start_worker()
+        stack.start_workers()
         yield stack

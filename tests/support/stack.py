@@ -6,8 +6,8 @@ product as it ships.
 """
 
 import re
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, cached_property
@@ -224,6 +224,22 @@ class Stack:
     def running(self) -> list[WorkerProcess | WorkerProgram]:
         """Workers that have not ended."""
         return [process for process in self.processes if process.alive]
+
+    @contextmanager
+    def workers_away(self) -> Iterator[None]:
+        """No worker does anything meanwhile. Processes are only held up: their group does not notice."""
+        if self._arrangement.programs is None:
+            for process in self.running:
+                process.stop()
+            yield
+            self.start_worker()
+            return
+        held_up = [process for process in self.running if isinstance(process, WorkerProgram)]
+        for process in held_up:
+            process.pause()
+        yield
+        for process in held_up:
+            process.resume()
 
     def start_workers(self, **environ: str) -> None:
         """As many workers as there are at rest; those that run already count. ``environ``: more for processes."""

@@ -25,11 +25,9 @@ def customer_pair(stack: Stack, name: str) -> tuple[str, str]:
 @contextmanager
 def unseen(stack: Stack) -> Iterator[None]:
     """What happens inside, no worker sees until all of it lies on the topic; at rest afterwards."""
-    for process in stack.running:
-        process.stop()
-    yield
-    stack.deliver()
-    stack.start_worker()
+    with stack.workers_away():
+        yield
+        stack.deliver()
     stack.settle()
 
 
